@@ -1,0 +1,52 @@
+//! The one error type of the crate, divided by who must act.
+
+use std::fmt;
+
+/// Everything that can go wrong in Attar. Each message is one sentence that says what to do next.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A program was built with shapes that do not fit; `at` is the source line of the call.
+    #[error("{message} (at {at})")]
+    Shape { message: String, at: String },
+    /// The device or format cannot hold what was asked of it.
+    #[error("{what} needs {needs}, but there is only {has}")]
+    Limit { what: String, needs: u64, has: u64 },
+    /// The device that was named is not on this machine.
+    #[error("there is no device `{asked}` here; there is: {}", .available.join(", "))]
+    NoDevice { asked: String, available: Vec<String> },
+    /// The device stopped working in mid-run; the last checkpoint is good.
+    #[error("the device {0} was lost; resume from the last checkpoint, on another engine if it happens again")]
+    DeviceLost(String),
+    /// The device has no memory left.
+    #[error("out of memory on {engine}, {bytes} bytes asked for: use a smaller batch, width or image size")]
+    OutOfMemory { engine: String, bytes: u64 },
+    /// A loss or state became NaN or infinite.
+    #[error("{what} is no longer a finite number after unit {unit}: lower the learning rate and resume from the last good checkpoint")]
+    NonFinite { what: String, unit: u64 },
+    /// The images or labels given cannot be used.
+    #[error("{0}")]
+    Data(String),
+    /// The recipe asks for something that cannot be.
+    #[error("{0}")]
+    Recipe(String),
+    /// A file is not what it claims to be.
+    #[error("{0}")]
+    Format(String),
+    /// The operating system refused; `path` is the file or folder.
+    #[error("{path}: {message}")]
+    Io { path: String, message: String },
+    /// An engine's own library failed in a way that the caller cannot mend.
+    #[error("engine {engine}: {message}")]
+    Engine { engine: String, message: String },
+}
+
+/// The crate's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// Wraps an error of the operating system with the path it is about.
+    pub fn io(path: impl fmt::Display, error: impl fmt::Display) -> Error {
+        Error::Io { path: path.to_string(), message: error.to_string() }
+    }
+}

@@ -1,0 +1,131 @@
+//! Programs: simplified, engine-neutral, made of data alone.
+//!
+//! A [`Program`] is what a [`Graph`](crate::graph::Graph) becomes once its outputs are known: dead nodes are gone,
+//! equal nodes are one, and nodes stand in an order in which operands come first. Every engine runs the same
+//! program; [`crate::engine`] tells how.
+
+mod cost;
+mod simplify;
+mod text;
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+pub use cost::Cost;
+
+use crate::{
+    error::{Error, Result},
+    graph::{Graph, Kind, Node, NodeId, Op},
+    shape::Shape,
+};
+
+/// A step to run many times: a pure function of its slots and scalars, of fixed shapes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Program {
+    pub(crate) name: String,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) constants: Vec<Arc<[f32]>>,
+    pub(crate) slots: Vec<Slot>,
+    pub(crate) scalars: Vec<String>,
+}
+
+/// A named place for a buffer. A run binds one buffer to each slot, in the order of [`Program::slots`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Slot {
+    /// Unique within the program.
+    pub name: String,
+    pub kind: Kind,
+    pub shape: Shape,
+    pub role: Role,
+}
+
+/// What a run does with a slot's buffer. Reads see the contents from before the run; writes happen as if all at
+/// its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Role {
+    /// Read only.
+    Input,
+    /// Read, then replaced by the value of node `next`.
+    State { next: NodeId },
+    /// Written with the value of node `value`.
+    Output { value: NodeId },
+}
+
+impl Role {
+    /// The node whose value the slot's buffer holds after the run, if the run writes it.
+    pub fn written(self) -> Option<NodeId> {
+        match self {
+            Role::Input => None,
+            Role::State { next } => Some(next),
+            Role::Output { value } => Some(value),
+        }
+    }
+}
+
+impl Program {
+    /// Simplifies a finished graph into a program called `name`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`]: the first mistake made while the graph was built, with its source line; two slots of one
+    /// name; or a program that writes nothing.
+    pub fn new(name: impl Into<String>, graph: Graph) -> Result<Program> {
+        let program = simplify::program(name.into(), graph.finish()?);
+        if program.slots.iter().all(|slot| slot.role == Role::Input) {
+            return Err(Error::Shape {
+                message: format!("program `{}` writes nothing: give it an output or update a state", program.name),
+                at: "Program::new".into(),
+            });
+        }
+        Ok(program)
+    }
+
+    /// The name given to [`Program::new`], for messages and traces.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The nodes, operands before users.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// The node of this index.
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.index()]
+    }
+
+    /// The table behind [`Op::Constant`]: row-major f32 values.
+    pub fn constants(&self) -> &[Arc<[f32]>] {
+        &self.constants
+    }
+
+    /// Where buffers are bound, in binding order.
+    pub fn slots(&self) -> &[Slot] {
+        &self.slots
+    }
+
+    /// Names of the words of a call's block of scalars, in order.
+    pub fn scalars(&self) -> &[String] {
+        &self.scalars
+    }
+
+    /// Whether a run draws random numbers, so that its seed and unit matter.
+    pub fn draws(&self) -> bool {
+        self.nodes.iter().any(|node| matches!(node.op, Op::Random { .. }))
+    }
+
+    /// For each node how many nodes and written slots read it; engines use it to free values early.
+    pub fn uses(&self) -> Vec<u32> {
+        let mut uses = vec![0; self.nodes.len()];
+        for node in &self.nodes {
+            for input in &node.inputs {
+                uses[input.index()] += 1;
+            }
+        }
+        for written in self.slots.iter().filter_map(|slot| slot.role.written()) {
+            uses[written.index()] += 1;
+        }
+        uses
+    }
+}
