@@ -22,7 +22,9 @@ pub enum Error {
     #[error("out of memory on {engine}, {bytes} bytes asked for: use a smaller batch, width or image size")]
     OutOfMemory { engine: String, bytes: u64 },
     /// A loss or state became NaN or infinite.
-    #[error("{what} is no longer a finite number after unit {unit}: lower the learning rate and resume from the last good checkpoint")]
+    #[error(
+        "{what} is no longer a finite number after unit {unit}: lower the learning rate and resume from the last good checkpoint"
+    )]
     NonFinite { what: String, unit: u64 },
     /// The images or labels given cannot be used.
     #[error("{0}")]

@@ -1,5 +1,8 @@
 //! Attar distils a labelled image data set into a few synthetic images per class.
+pub mod engine;
 pub mod error;
+pub mod graph;
+pub mod program;
 pub mod rng;
 pub mod shape;
 pub use error::{Error, Result};

@@ -3,13 +3,9 @@
 //! An engine loads a [`Program`] once and runs it many times on buffers it owns. A run only queues work; several
 //! may be in flight, in order; [`Engine::read`] is the only thing to wait for.
 
+mod device;
 mod executor;
 pub mod reference;
-
-#[cfg(feature = "candle")]
-pub mod candle;
-#[cfg(feature = "webgpu")]
-pub mod webgpu;
 
 use std::{
     any::Any,
@@ -20,6 +16,7 @@ use std::{
     task::{Context, Poll},
 };
 
+pub use device::{available, open};
 pub use executor::Executor;
 
 use crate::{
@@ -217,4 +214,37 @@ impl Future for Readback {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         self.0.as_mut().poll(context)
     }
+}
+
+/// Checks what every engine needs of a run: one buffer a slot, of its kind and shape, none of those that the run
+/// writes bound twice, and as many scalars as the program names.
+pub(crate) fn check_run(program: &Program, buffers: &[&Buffer], scalars: &Scalars) -> Result<()> {
+    let fault = |message: String| Err(Error::Shape { message, at: format!("a run of program `{}`", program.name()) });
+    if buffers.len() != program.slots().len() || scalars.values.len() != program.scalars().len() {
+        return fault(format!(
+            "{} buffers and {} scalars were bound to {} slots and {} scalars",
+            buffers.len(),
+            scalars.values.len(),
+            program.slots().len(),
+            program.scalars().len(),
+        ));
+    }
+    for (index, (slot, buffer)) in program.slots().iter().zip(buffers).enumerate() {
+        if (slot.kind, slot.shape) != (buffer.kind, buffer.shape) {
+            return fault(format!("slot `{}` of {:?} {} was bound to {buffer:?}", slot.name, slot.kind, slot.shape));
+        }
+        let twice = buffers.iter().enumerate().any(|(other, bound)| other != index && bound.same(buffer));
+        if slot.role.written().is_some() && twice {
+            return fault(format!("the buffer of slot `{}`, which is written, was bound to a second slot", slot.name));
+        }
+    }
+    Ok(())
+}
+
+/// Checks that one buffer can be copied over another.
+pub(crate) fn check_copy(from: &Buffer, to: &Buffer) -> Result<()> {
+    if (from.kind, from.shape) == (to.kind, to.shape) {
+        return Ok(());
+    }
+    Err(Error::Shape { message: format!("{from:?} cannot be copied over {to:?}"), at: "Engine::copy".into() })
 }

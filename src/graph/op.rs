@@ -111,17 +111,30 @@ impl std::fmt::Debug for Bits {
 pub enum Op {
     // Leaves: no operands.
     /// The contents of slot number `slot` (a state or an input) at the start of the run.
-    Slot { slot: u32 },
+    Slot {
+        slot: u32,
+    },
     /// Word `index` of the call's block of scalars, read as f32. Shape `[]`.
-    Scalar { index: u32 },
+    Scalar {
+        index: u32,
+    },
     /// Every element is this number.
-    Fill { value: Bits },
+    Fill {
+        value: Bits,
+    },
     /// Constant number `index` of the program's table: f32 values, row-major.
-    Constant { index: u32 },
+    Constant {
+        index: u32,
+    },
     /// The index along `axis`, as f32.
-    Iota { axis: u32 },
+    Iota {
+        axis: u32,
+    },
     /// Element i (row-major) is draw i of `stream` (see [`crate::rng`]).
-    Random { law: Law, stream: u32 },
+    Random {
+        law: Law,
+        stream: u32,
+    },
 
     // Element-wise: operands have the shape of the result.
     Unary(Unary),
@@ -136,27 +149,45 @@ pub enum Op {
     /// Same elements in row-major order, other shape.
     Reshape,
     /// Result axis i is operand axis `axes[i]`.
-    Permute { axes: Vec<u32> },
+    Permute {
+        axes: Vec<u32>,
+    },
     /// Axes of size 1 repeated to the result's size; equal rank.
     Expand,
     /// Operands one after another along `axis`.
-    Concat { axis: u32 },
+    Concat {
+        axis: u32,
+    },
     /// Reversed along these axes (sorted, distinct).
-    Flip { axes: Vec<u32> },
+    Flip {
+        axes: Vec<u32>,
+    },
     /// Per axis elements `start, start + step, ..`; as many as the result has. `step >= 1`.
-    Slice { start: Vec<u32>, step: Vec<u32> },
+    Slice {
+        start: Vec<u32>,
+        step: Vec<u32>,
+    },
     /// Per axis `low` zeros, then the elements with `interior` zeros between neighbours, then zeros up to the
     /// result's size (at least the end of the elements). The transpose of [`Op::Slice`].
-    Pad { low: Vec<u32>, interior: Vec<u32> },
+    Pad {
+        low: Vec<u32>,
+        interior: Vec<u32>,
+    },
 
     // Reductions.
     /// Over these axes (sorted, distinct, not empty), which stay with size 1.
-    Reduce { reduce: Reduce, axes: Vec<u32> },
+    Reduce {
+        reduce: Reduce,
+        axes: Vec<u32>,
+    },
 
     // Contractions.
     /// Batched matrix product over the last two axes; leading axes equal. With `ta` the first operand is stored
     /// `[.., k, m]` instead of `[.., m, k]`, with `tb` the second `[.., n, k]` instead of `[.., k, n]`.
-    Matmul { ta: bool, tb: bool },
+    Matmul {
+        ta: bool,
+        tb: bool,
+    },
     /// `(x [n, ci, h, w], k [co, ci/groups, kh, kw])` to `[n, co, oh, ow]`, cross-correlation,
     /// `oh = (h + 2 padding - kh) / stride + 1`.
     Conv2d(Conv),
@@ -168,9 +199,13 @@ pub enum Op {
     /// `m00 X + m01 Y + m02 + (w-1)/2` and row `m10 X + m11 Y + m12 + (h-1)/2`, where `X = q - (ow-1)/2` and
     /// `Y = p - (oh-1)/2`. With [`Border::Edge`] the coordinates are clamped into the image first. No derivative
     /// passes to the map.
-    Sample2d { border: Border },
+    Sample2d {
+        border: Border,
+    },
     /// `(g [n, c, oh, ow], map [n, 2, 3])` to `[n, c, h, w]`: the transpose of [`Op::Sample2d`] in x.
-    Sample2dTranspose { border: Border },
+    Sample2dTranspose {
+        border: Border,
+    },
     /// `(x [r, ..], rows [k])` to `[k, ..]`: row `rows[i]` of x. x may be of kind `Pixels` (read as value / 255);
     /// rows is of kind `Rows`. A row that is out of range reads as zeros.
     Take,
