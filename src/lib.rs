@@ -2,6 +2,7 @@
 pub mod engine;
 pub mod error;
 pub mod graph;
+pub mod nn;
 pub mod program;
 pub mod rng;
 pub mod shape;
