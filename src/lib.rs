@@ -4,6 +4,8 @@ pub mod error;
 pub mod graph;
 pub mod nn;
 pub mod program;
+pub mod recipe;
 pub mod rng;
 pub mod shape;
 pub use error::{Error, Result};
+pub use recipe::Recipe;
