@@ -104,6 +104,26 @@ pub fn read(bytes: &[u8]) -> Result<Distilled> {
     Ok(set)
 }
 
+#[cfg(not(target_arch = "wasm32"))]
+impl Distilled {
+    /// Writes a `.attar` file; one that is there before stays whole until the new one is.
+    ///
+    /// # Errors
+    /// As [`write()`]; [`Error::Io`] with the path.
+    pub fn save(&self, path: impl AsRef<std::path::Path>) -> Result<()> {
+        super::write_atomic(path.as_ref(), &write(self)?)
+    }
+
+    /// Reads a `.attar` file.
+    ///
+    /// # Errors
+    /// As [`read`], with the path before the sentence; [`Error::Io`] if the file cannot be read.
+    pub fn load(path: impl AsRef<std::path::Path>) -> Result<Distilled> {
+        let path = path.as_ref();
+        read(&super::files::read(path)?).map_err(|error| Error::Format(format!("{}: {error}", path.display())))
+    }
+}
+
 impl HeaderV1 {
     fn of(set: &Distilled) -> Result<HeaderV1> {
         let size = |size: usize| u32::try_from(size).map_err(unwritable);
@@ -256,6 +276,18 @@ mod tests {
                     set.check().unwrap();
                 }
             }
+        }
+    }
+
+    #[test]
+    fn files_are_named_in_errors() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("set.attar");
+        example().save(&path).unwrap();
+        assert_eq!(Distilled::load(&path).unwrap(), example());
+        std::fs::write(&path, "x").unwrap();
+        for path in [path, root.path().join("missing.attar")] {
+            assert!(Distilled::load(&path).unwrap_err().to_string().starts_with(&path.display().to_string()));
         }
     }
 
