@@ -5,6 +5,7 @@ use std::fmt;
 /// Everything that can go wrong in Attar. Each message is one sentence that says what to do next.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the fields are named after what they hold, and the messages show them at work")]
 pub enum Error {
     /// A program was built with shapes that do not fit; `at` is the source line of the call.
     #[error("{message} (at {at})")]
@@ -22,7 +23,9 @@ pub enum Error {
     #[error("out of memory on {engine}, {bytes} bytes asked for: use a smaller batch, width or image size")]
     OutOfMemory { engine: String, bytes: u64 },
     /// A loss or state became NaN or infinite.
-    #[error("{what} is no longer a finite number after unit {unit}: lower the learning rate and resume from the last good checkpoint")]
+    #[error(
+        "{what} is no longer a finite number after unit {unit}: lower the learning rate and resume from the last good checkpoint"
+    )]
     NonFinite { what: String, unit: u64 },
     /// The images or labels given cannot be used.
     #[error("{0}")]

@@ -1,1 +1,3 @@
-fn main(){}
+//! `attar`: dataset distillation from the command line.
+
+fn main() {}
