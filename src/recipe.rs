@@ -34,10 +34,21 @@ pub struct Recipe {
     pub iterations: usize,
     /// Key of every random draw.
     pub seed: u64,
+    pub labels: Labels,
     pub network: NetworkRecipe,
     pub pool: PoolRecipe,
     pub method: MethodRecipe,
     pub evaluation: EvaluationRecipe,
+}
+
+/// What stands beside the images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Labels {
+    /// The class.
+    Hard,
+    /// Class probabilities of each decoded picture, mean over the trained networks of the pool.
+    Soft,
 }
 
 /// The network that distillation looks through.
@@ -175,6 +186,7 @@ impl Recipe {
             images_per_class: 10,
             iterations: 60,
             seed: 0,
+            labels: Labels::Hard,
             network: NetworkRecipe { depth: 0, width: 32, norm: Norm::Instance, pooling: Pooling::Average },
             pool: PoolRecipe { networks: 4, epochs: 4, training: TrainingRecipe::pool() },
             method: MethodRecipe::Ncfm(NcfmRecipe {
