@@ -212,7 +212,7 @@ fn golden() -> Distilled {
         height: 2,
         width: 2,
         labels: vec![0, 1],
-        soft: Some(vec![0.75, 0.25, 0.125, 0.875]),
+        soft: Some([0.75, 0.25, 0.125, 0.875].repeat(4)),
         classes: vec!["T-shirt/top".into(), "été".into()],
         normalisation: Normalisation { mean: vec![0.25, 0.5, 0.75], std: vec![0.5, 0.25, 0.125] },
         factor: 2,

@@ -71,7 +71,8 @@ impl Writer<'_> {
     fn real(&self) -> Result<Program> {
         let g = Graph::new();
         let t = g.input("ncfm.t", [self.recipe.frequencies, self.setting.network.features()]);
-        let (x, weights) = self.real_features(&g);
+        let theta = self.setting.network.parameters(&g, "ncfm.theta");
+        let (x, weights) = self.real_features(&g, theta);
         let sums = Characteristic::sums(x, t, weights);
         for (name, sum) in [("ncfm.re", sums.re), ("ncfm.im", sums.im)] {
             let total = g.input(name, [self.recipe.frequencies]);
@@ -81,12 +82,11 @@ impl Writer<'_> {
     }
 
     /// Features of length 1 of a micro-batch of real images, and its row weights.
-    fn real_features<'g>(&self, g: &'g Graph) -> (Tensor<'g>, Tensor<'g>) {
+    fn real_features<'g>(&self, g: &'g Graph, theta: Tensor<'g>) -> (Tensor<'g>, Tensor<'g>) {
         let micro = self.recipe.micro_batch.min(self.recipe.real_batch);
         let pixels = g.pixels(REAL_PIXELS, self.setting.network.image().batch(self.setting.real));
         let images = pixels.take(g.rows("ncfm.rows", micro));
         let x = self.seen(g, images, "ncfm.real");
-        let theta = self.setting.network.parameters(g, "ncfm.theta");
         let features = self.setting.network.forward(theta, x).features.normalize(1);
         (features, g.input("ncfm.weights", [micro]))
     }
@@ -149,7 +149,7 @@ impl Writer<'_> {
     fn ascend(&self, momentum: f64, scale: f64) -> Result<Program> {
         let g = Graph::new();
         let theta = self.setting.network.parameters(&g, "ncfm.theta");
-        let (real, weights) = self.real_features(&g);
+        let (real, weights) = self.real_features(&g, theta);
         let images = decode(self.canvas(&g), self.recipe.factor);
         let x = self.seen(&g, images, "ncfm.match");
         let synthetic = self.setting.network.forward(theta, x).features.normalize(1);
