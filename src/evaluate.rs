@@ -12,7 +12,7 @@ use crate::{
     error::{Error, Result},
     graph::{Graph, Kind},
     nn::{
-        Architecture, ImageSize, Network,
+        Architecture, ImageSize,
         augment::{Flavour, Sharing},
         decode,
         optim::Optimiser,
@@ -20,7 +20,7 @@ use crate::{
     },
     pool::{image_size, network_for},
     program::Program,
-    recipe::TrainingRecipe,
+    recipe::{EvaluationRecipe, TrainingRecipe},
     streams::Use,
     train::{Tester, Trainer, TrainingDraws, one_hot},
 };
@@ -94,6 +94,26 @@ impl Protocol {
             }
         };
         Ok(Protocol { name: name.into(), width, training, epochs, most_steps })
+    }
+
+    /// The protocol that a recipe asks for; what differs from the named one stands in its name.
+    ///
+    /// # Errors
+    /// [`Error::Recipe`] if there is no protocol of that name.
+    pub fn of(recipe: &EvaluationRecipe) -> Result<Protocol> {
+        let mut protocol = Protocol::named(&recipe.protocol)?;
+        let changes = [
+            (recipe.width, &mut protocol.width, "width"),
+            (recipe.epochs, &mut protocol.epochs, "epochs"),
+            (recipe.most_steps, &mut protocol.most_steps, "most steps"),
+        ];
+        for (asked, value, what) in changes {
+            if let Some(asked) = asked {
+                *value = asked.max(1);
+                protocol.name += &format!(", {what} {value}");
+            }
+        }
+        Ok(protocol)
     }
 
     /// Epochs for a set of `count` images.

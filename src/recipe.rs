@@ -177,6 +177,22 @@ pub struct EvaluationRecipe {
     pub protocol: String,
     /// Networks trained on each set.
     pub repeats: usize,
+    /// Another width than the protocol's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub width: Option<usize>,
+    /// Other epochs than the protocol's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epochs: Option<usize>,
+    /// Another bound on the batches of one training than the protocol's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most_steps: Option<usize>,
+}
+
+impl EvaluationRecipe {
+    /// The protocol of this name as it stands.
+    pub fn named(protocol: &str, repeats: usize) -> EvaluationRecipe {
+        EvaluationRecipe { protocol: protocol.into(), repeats, width: None, epochs: None, most_steps: None }
+    }
 }
 
 impl Recipe {
@@ -195,7 +211,7 @@ impl Recipe {
                 frequencies: 1024,
                 ..NcfmRecipe::published()
             }),
-            evaluation: EvaluationRecipe { protocol: "quick".into(), repeats: 3 },
+            evaluation: EvaluationRecipe::named("quick", 3),
         }
     }
 
@@ -207,7 +223,7 @@ impl Recipe {
             network: NetworkRecipe { depth: 0, width: 128, norm: Norm::Instance, pooling: Pooling::Average },
             pool: PoolRecipe { networks: 20, epochs: 60, training: TrainingRecipe::pool() },
             method: MethodRecipe::Ncfm(NcfmRecipe::published()),
-            evaluation: EvaluationRecipe { protocol: "ncfm".into(), repeats: 10 },
+            evaluation: EvaluationRecipe::named("ncfm", 10),
             ..Recipe::ncfm()
         }
     }

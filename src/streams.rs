@@ -20,7 +20,6 @@ pub(crate) enum Use {
     SamplingInit,
     Canvas,
     RandomReal,
-    Split,
 }
 
 impl Use {
