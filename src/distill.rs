@@ -52,7 +52,7 @@ struct Facts {
 }
 
 enum Stage {
-    Pool(PoolTraining),
+    Pool(Box<PoolTraining>),
     Method(Box<dyn Method>),
 }
 
@@ -89,7 +89,7 @@ impl Distillation {
         pool::write_real(&mut exec, data)?;
         let training = PoolTraining::new(&mut exec, &recipe, facts.network(), data, &facts.normalisation)?;
         let key = PoolKey::new(&recipe, data);
-        Ok(Distillation { exec, recipe, data: facts, stage: Stage::Pool(training), losses: Vec::new(), key })
+        Ok(Distillation { exec, recipe, data: facts, stage: Stage::Pool(Box::new(training)), losses: Vec::new(), key })
     }
 
     /// Uses networks trained before instead of training a pool.

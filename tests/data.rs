@@ -1,4 +1,5 @@
 //! Readers and writers of data through their public faces: what is written is read, and no bytes make a reader panic.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic like tests")]
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
