@@ -1,0 +1,360 @@
+//! What can be typed: the flags of each command, and how they become a recipe.
+
+use std::{path::PathBuf, time::Duration};
+
+use attar::{Error, Recipe};
+use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+
+use crate::{
+    failure::{Failure, Result},
+    format,
+    source::SourceName,
+};
+
+/// Distil a labelled image data set into a few synthetic images per class.
+///
+/// A network trained on the few images does nearly as well as one trained on all.
+#[derive(Debug, Parser)]
+#[command(name = "attar", version, arg_required_else_help = true, disable_help_subcommand = true)]
+pub struct Args {
+    #[command(flatten)]
+    pub output: OutputArgs,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// How much is said, and in which form.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct OutputArgs {
+    /// Print the result as one JSON object
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Say nothing but results and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Say more; twice for everything (ATTAR_LOG takes a finer filter, such as `attar::pool=debug`)
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Distil a data set, and measure what the result is worth
+    Distill(Box<DistillArgs>),
+    /// Train networks on a distilled set and test them on real images
+    Evaluate(EvaluateArgs),
+    /// Show what is in a distilled set
+    Inspect(InspectArgs),
+    /// Write the images of a distilled set as PNG
+    Export(ExportArgs),
+    /// Train the pool of networks alone, for several runs to use
+    Pool(PoolArgs),
+    /// List the engines of this machine; `auto` takes the marked one
+    Engines,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct DistillArgs {
+    #[command(flatten)]
+    pub source: SourceArgs,
+    #[command(flatten)]
+    pub recipe: RecipeArgs,
+    /// Distilled images of each class
+    #[arg(long, visible_alias = "ipc", value_name = "N", help_heading = "Recipe")]
+    pub images_per_class: Option<usize>,
+    /// Passes over all classes
+    #[arg(long, value_name = "N", help_heading = "Recipe")]
+    pub iterations: Option<usize>,
+    /// How the result is judged: quick, ncfm or vico
+    #[arg(long, value_name = "NAME", help_heading = "Recipe")]
+    pub protocol: Option<String>,
+    /// Networks trained on each set that is judged
+    #[arg(long, value_name = "N", help_heading = "Recipe")]
+    pub repeats: Option<usize>,
+    /// Take the networks that `attar pool` trained, instead of training some
+    #[arg(long, value_name = "FILE", help_heading = "Recipe")]
+    pub pool: Option<PathBuf>,
+    /// Where to run, one of `attar engines` [default: auto]
+    #[arg(long, value_name = "NAME")]
+    pub engine: Option<String>,
+    /// End after the iteration that passes this time, evaluation not counted: 90s, 15m, 1h30m
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub time_budget: Option<Duration>,
+    /// Leave out the accuracies
+    #[arg(long)]
+    pub no_evaluate: bool,
+    /// The folder of the results [default: out/SOURCE-METHOD-ipcN, numbered when taken]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Replace the results that are in the folder
+    #[arg(long)]
+    pub force: bool,
+    /// Go on with an interrupted run; everything but engine, budget and evaluation is as it was
+    #[arg(long, value_name = "DIR", conflicts_with_all = [
+        "SourceArgs", "RecipeArgs", "images_per_class", "iterations", "protocol", "repeats", "pool", "out", "force",
+    ])]
+    pub resume: Option<PathBuf>,
+}
+
+/// The images to work on.
+#[derive(Debug, clap::Args)]
+pub struct SourceArgs {
+    /// A folder with one sub-folder of images a class (PNG, JPEG, WebP), or with IDX files; `fashion-mini` is in the
+    /// program
+    #[arg(default_value = "fashion-mini")]
+    pub source: SourceName,
+    /// Another source for the test images; else those that SOURCE brings, or 10 % of each class held out
+    #[arg(long, value_name = "SOURCE")]
+    pub test: Option<SourceName>,
+    /// Resize images to N x N pixels
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub size: Option<u32>,
+}
+
+/// What a run does, each line stronger than the one before: the preset, the file, named flags, `--set`.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Recipe")]
+pub struct RecipeArgs {
+    /// The method of distillation
+    #[arg(long, value_enum, default_value_t)]
+    pub method: MethodName,
+    /// The settings to start from
+    #[arg(long, value_enum, default_value_t)]
+    pub preset: Preset,
+    /// A TOML file with settings to change, such as the recipe.toml of another run
+    #[arg(long, value_name = "FILE")]
+    pub recipe: Option<PathBuf>,
+    /// Decides every random choice; drawn if not given, and kept with the result
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Change one setting, such as network.width=64 (may be repeated)
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub assignments: Vec<String>,
+}
+
+/// Methods of distillation.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum MethodName {
+    /// Neural characteristic function matching (Wang et al., CVPR 2025)
+    #[default]
+    Ncfm,
+}
+
+/// Where a recipe starts from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Preset {
+    /// A few minutes on a laptop
+    #[default]
+    Quick,
+    /// The settings of the method's authors; for GPUs
+    Published,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct EvaluateArgs {
+    /// A distilled set, as `attar distill` writes
+    pub file: PathBuf,
+    /// The source of the test images: its test half, or what was held out when FILE was distilled from it
+    #[arg(long, value_name = "SOURCE")]
+    pub test: SourceName,
+    /// The real training images, to compare with: random ones, the initialisation, and all
+    #[arg(long, value_name = "SOURCE")]
+    pub train: Option<SourceName>,
+    /// How the set is judged: quick, ncfm or vico [default: as in FILE's recipe]
+    #[arg(long, value_name = "NAME")]
+    pub protocol: Option<String>,
+    /// Networks trained on each set [default: as in FILE's recipe]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub repeats: Option<u32>,
+    /// Decides every random choice [default: FILE's]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Where to run, one of `attar engines`
+    #[arg(long, value_name = "NAME", default_value = "auto")]
+    pub engine: String,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct InspectArgs {
+    /// A distilled set, as `attar distill` writes
+    pub file: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ExportArgs {
+    /// A distilled set, as `attar distill` writes
+    pub file: PathBuf,
+    /// What to write
+    #[arg(long, value_enum, value_name = "FORM")]
+    pub to: ExportForm,
+    /// Where to write it
+    #[arg(long, value_name = "PATH")]
+    pub out: PathBuf,
+    /// Replace a picture that is there; a folder must be new or empty
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// What an export writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportForm {
+    /// One picture of all images
+    PngGrid,
+    /// A folder a class, a PNG file an image
+    Folder,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct PoolArgs {
+    #[command(flatten)]
+    pub source: SourceArgs,
+    #[command(flatten)]
+    pub recipe: RecipeArgs,
+    /// Where to run, one of `attar engines`
+    #[arg(long, value_name = "NAME", default_value = "auto")]
+    pub engine: String,
+    /// The file of the pool [default: out/SOURCE-METHOD.pool, numbered when taken]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Replace a file that is there
+    #[arg(long)]
+    pub force: bool,
+}
+
+impl SourceArgs {
+    /// The side that images are resized to.
+    pub fn size(&self) -> Option<usize> {
+        self.size.map(|size| size as usize)
+    }
+}
+
+impl DistillArgs {
+    /// The recipe that the arguments describe.
+    pub fn recipe(&self) -> Result<Recipe> {
+        let named = [
+            ("images_per_class", self.images_per_class.map(|n| n.to_string())),
+            ("iterations", self.iterations.map(|n| n.to_string())),
+            ("evaluation.protocol", self.protocol.clone()),
+            ("evaluation.repeats", self.repeats.map(|n| n.to_string())),
+        ];
+        let given = named.into_iter().filter_map(|(key, value)| Some(format!("{key}={}", value?)));
+        self.recipe.resolve(given.collect())
+    }
+}
+
+impl RecipeArgs {
+    /// The preset, changed by the file, by `named` flags and by `--set`, in this order.
+    pub fn resolve(&self, mut named: Vec<String>) -> Result<Recipe> {
+        // The weakest of all sources of a seed: a file, a flag or an assignment replaces it.
+        let mut recipe = self.preset().seed(draw_seed()?);
+        if let Some(path) = &self.recipe {
+            let text = std::fs::read_to_string(path).map_err(|error| Error::io(path.display(), error))?;
+            let in_file = |error| Error::Recipe(format!("{}: {error}", path.display()));
+            recipe = recipe.merged(&text).map_err(in_file)?;
+        }
+        named.extend(self.seed.map(|seed| format!("seed={seed}")));
+        for assignment in named.iter().chain(&self.assignments) {
+            recipe = recipe.with(assignment).map_err(|error| Failure::Usage(error.to_string()))?;
+        }
+        Ok(recipe)
+    }
+
+    fn preset(&self) -> Recipe {
+        match (self.method, self.preset) {
+            (MethodName::Ncfm, Preset::Quick) => Recipe::ncfm(),
+            (MethodName::Ncfm, Preset::Published) => Recipe::ncfm_published(),
+        }
+    }
+}
+
+/// A seed of 32 bits: enough never to meet one again, short enough to be typed, and a number in every JSON reader.
+fn draw_seed() -> Result<u64> {
+    Ok(getrandom::u32().map(u64::from).map_err(|error| Error::io("the system's random numbers", error))?)
+}
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    format::parse_duration(text).ok_or_else(|| "give a number and a unit, such as 90s, 15m or 1h30m".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn distill(line: &[&str]) -> Result<DistillArgs, clap::Error> {
+        match Args::try_parse_from(["attar", "distill"].iter().chain(line))?.command {
+            Command::Distill(args) => Ok(*args),
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    fn recipe(line: &[&str]) -> Recipe {
+        distill(line).unwrap().recipe().unwrap()
+    }
+
+    fn usage(line: &[&str]) -> String {
+        match distill(line).unwrap().recipe() {
+            Err(Failure::Usage(message)) => message,
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn what_comes_later_is_stronger() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, "iterations = 3\nseed = 3\nimages_per_class = 3\n[network]\nwidth = 3\n").unwrap();
+        let path = file.path().to_str().unwrap();
+        let all = [
+            ["--recipe", path],
+            ["--iterations", "4"],
+            ["--seed", "4"],
+            ["--set", "iterations=5"],
+            ["--set", "iterations=6"],
+            ["--preset", "published"],
+        ];
+        let recipe = recipe(&all.concat());
+        assert_eq!((recipe.network.width, recipe.images_per_class), (3, 3), "the file beats the preset");
+        assert_eq!(recipe.seed, 4, "a flag beats the file");
+        assert_eq!(recipe.iterations, 6, "the last --set beats all");
+        assert_eq!(recipe.pool.networks, Recipe::ncfm_published().pool.networks, "the rest is the preset's");
+    }
+
+    #[test]
+    fn a_seed_is_drawn_unless_given() {
+        assert_ne!(recipe(&[]).seed, recipe(&[]).seed);
+        assert_eq!(recipe(&["--seed", "7"]).seed, 7);
+        assert_eq!(recipe(&["--set", "seed=8"]).seed, 8);
+        assert!(usage(&["--seed", "9223372036854775808"]).contains("2^63"));
+    }
+
+    #[test]
+    fn flags_reach_the_recipe() {
+        let recipe = recipe(&["--ipc", "2", "--protocol", "vico", "--repeats", "1"]);
+        assert_eq!((recipe.images_per_class, recipe.evaluation.repeats), (2, 1));
+        assert_eq!(recipe.evaluation.protocol, "vico");
+    }
+
+    #[test]
+    fn mistakes_are_usage_errors() {
+        assert!(usage(&["--ipc", "0"]).contains("at least 1"));
+        assert!(usage(&["--set", "network.widht=3"]).contains("widht"));
+        for line in [&["--time-budget", "90"][..], &["--size", "0"], &["--ipc", "many"], &["a", "b"], &["-q", "-v"]] {
+            assert!(distill(line).is_err(), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_resumed_run_is_as_it_was() {
+        for given in [&["photos"][..], &["--seed", "1"], &["--ipc", "2"], &["--size", "8"], &["--force"]] {
+            assert!(distill(&[&["--resume", "out/x"], given].concat()).is_err(), "{given:?}");
+        }
+        let args = distill(&["--resume", "x", "--engine", "cpu", "--no-evaluate", "--time-budget", "1m"]).unwrap();
+        assert_eq!(args.time_budget, Some(Duration::from_secs(60)));
+    }
+}

@@ -1,0 +1,300 @@
+//! `attar distill`: from a source of images to a distilled set and what it is worth.
+//!
+//! A run has two stages. Between two units of the first, a signal or a failure leaves a checkpoint; the second begins when
+//! the distilled set is safe on the disk. `--resume` enters either.
+
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use attar::{
+    Distillation, Distilled, Error, Phase, Pool, Progress, Protocol, Source,
+    engine::{self, Engine},
+};
+use pollster::block_on;
+
+use crate::{
+    args::DistillArgs,
+    console::Console,
+    evaluate::{Baselines, Judge},
+    failure::{Failure, Result},
+    inspect::file_size,
+    progress::Meter,
+    report::{Accuracies, Bytes, DistillReport, Seconds, Sizes},
+    run_dir::{RunDir, RunFile, Spent, Stage, refuse_taken},
+    signals::Signals,
+    source,
+};
+
+/// What a failure of the machine may cost.
+const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(60);
+
+pub fn run(args: &DistillArgs, console: &Console) -> Result<()> {
+    let signals = Signals::watch()?;
+    if let Some(path) = &args.resume {
+        let (dir, mut run) = RunDir::open(path)?;
+        change(&mut run, args);
+        let room = Room::new(&run, console, &signals)?;
+        run.engine = room.engine.name().into();
+        return room.go_on(&dir, run);
+    }
+    if let Some(out) = &args.out {
+        // Before anything is read, which may take a while.
+        refuse_taken(out, args.force)?;
+    }
+    let mut run = described(args)?;
+    let room = Room::new(&run, console, &signals)?;
+    run.engine = room.engine.name().into();
+    let work = room.begin(&run)?;
+    let name = format!("{}-{}-ipc{}", room.source.name, run.recipe.method.name(), run.recipe.images_per_class);
+    let dir = RunDir::claim(args.out.as_deref(), &name, args.force, &run)?;
+    room.distil(&dir, run, work)
+}
+
+/// The run that the arguments describe.
+fn described(args: &DistillArgs) -> Result<RunFile> {
+    let recipe = args.recipe()?;
+    Ok(RunFile {
+        source: args.source.source.absolute(),
+        test: args.source.test.as_ref().map(source::SourceName::absolute),
+        size: args.source.size(),
+        pool: args.pool.as_deref().map(source::absolute),
+        engine: args.engine.clone().unwrap_or_else(|| "auto".into()),
+        evaluate: !args.no_evaluate,
+        time_budget: args.time_budget,
+        stage: Stage::Distill,
+        spent: Spent::default(),
+        recipe,
+    })
+}
+
+/// What a resumed run may do otherwise than it began.
+fn change(run: &mut RunFile, args: &DistillArgs) {
+    run.evaluate &= !args.no_evaluate;
+    run.time_budget = args.time_budget.or(run.time_budget);
+    if let Some(engine) = &args.engine {
+        run.engine.clone_from(engine);
+    }
+}
+
+/// What both stages work with.
+struct Room<'a> {
+    console: &'a Console,
+    signals: &'a Signals,
+    source: Source,
+    engine: Arc<dyn Engine>,
+}
+
+impl<'a> Room<'a> {
+    /// Reads the images and opens the engine.
+    fn new(run: &RunFile, console: &'a Console, signals: &'a Signals) -> Result<Room<'a>> {
+        if run.evaluate {
+            // A mistake in its name should not come to light after the distillation.
+            Protocol::of(&run.recipe.evaluation).map_err(|error| Failure::Usage(error.to_string()))?;
+        }
+        let source = run.source.read_with_test(run.test.as_ref(), run.size, run.recipe.seed)?;
+        console.note(source::describe(&source));
+        let engine = block_on(engine::open(&run.engine))?;
+        console.note(format!("distilling on {}, seed {}", engine.name(), run.recipe.seed));
+        Ok(Room { console, signals, source, engine })
+    }
+
+    /// A run at its beginning. What cannot be worked with is refused here, baselines included.
+    fn begin(&self, run: &RunFile) -> Result<Distillation> {
+        if run.evaluate {
+            Baselines::of_run(&self.source.train, &run.recipe)?;
+        }
+        let work = Distillation::new(run.recipe.clone(), &self.source.train, Arc::clone(&self.engine))?;
+        match &run.pool {
+            Some(path) => Ok(work.with_pool(&read_pool(path)?)?),
+            None => Ok(work),
+        }
+    }
+
+    /// Enters the stage that the run was interrupted in.
+    fn go_on(&self, dir: &RunDir, run: RunFile) -> Result<()> {
+        if run.stage == Stage::Evaluate {
+            return self.evaluate(dir, &run, &Distilled::load(dir.distilled())?);
+        }
+        let work = match dir.read_checkpoint()? {
+            Some(checkpoint) => Distillation::resume(&checkpoint, &self.source.train, Arc::clone(&self.engine))?,
+            None => self.begin(&run)?,
+        };
+        self.distil(dir, run, work)
+    }
+
+    /// The first stage, and then the second.
+    fn distil(&self, dir: &RunDir, mut run: RunFile, mut work: Distillation) -> Result<()> {
+        self.work(dir, &mut run, &mut work).inspect_err(|failure| self.rescue(dir, failure, &mut work))?;
+        let set = block_on(work.finish())?;
+        // The engine's memory is the evaluation's now.
+        drop(work);
+        dir.save_distilled(&set)?;
+        run.stage = Stage::Evaluate;
+        dir.begin_evaluation(&run)?;
+        self.evaluate(dir, &run, &set)
+    }
+
+    /// Unit after unit until the run is complete, its time is up, or a signal arrives.
+    fn work(&self, dir: &RunDir, run: &mut RunFile, work: &mut Distillation) -> Result<()> {
+        let (mut display, mut lap, mut saved) = (Display::new(self.console), Instant::now(), Instant::now());
+        while let Some(progress) = block_on(work.advance())? {
+            run.spent.add(progress.phase, lap.elapsed());
+            lap = Instant::now();
+            display.show(&progress);
+            if self.signals.raised() {
+                dir.save_checkpoint(&block_on(work.checkpoint())?, run)?;
+                return Err(interrupted(dir));
+            }
+            if progress.losses.is_some() && run.time_budget.is_some_and(|budget| run.spent.total() >= budget) {
+                self.console.note(format!("the time is up after {} of {} iterations", progress.done, progress.total));
+                break;
+            }
+            if saved.elapsed() >= CHECKPOINT_INTERVAL {
+                self.save(dir, run, work);
+                saved = Instant::now();
+            }
+        }
+        display.finish();
+        Ok(())
+    }
+
+    /// Writes a checkpoint just in case. A full disk now is no reason to give up the work: it may have room at the end.
+    fn save(&self, dir: &RunDir, run: &RunFile, work: &Distillation) {
+        let saved = block_on(work.checkpoint()).and_then(|bytes| dir.save_checkpoint(&bytes, run));
+        if let Err(error) = saved {
+            self.console.note(format!("warning: the checkpoint could not be written: {error}"));
+        }
+    }
+
+    /// After a failure: keeps what is of use and says where it is.
+    fn rescue(&self, dir: &RunDir, failure: &Failure, work: &mut Distillation) {
+        let Failure::Work(error) = failure else { return };
+        if matches!(error, Error::NonFinite { .. }) && !work.losses().is_empty() {
+            let kept = block_on(work.finish()).and_then(|set| dir.save_distilled(&set));
+            if kept.is_ok() {
+                self.console.note(format!("the set of the last good iteration is in {}", dir.distilled().display()));
+            }
+        }
+        if dir.keep_or_withdraw() {
+            self.console.note(format!("the last good state is kept: {}", dir.resume_command()));
+        }
+    }
+
+    /// The second stage: judges the set and says what came out.
+    fn evaluate(&self, dir: &RunDir, run: &RunFile, set: &Distilled) -> Result<()> {
+        let mut report = self.report(dir, run, set);
+        // Whatever becomes of the evaluation, the rest is known.
+        dir.save_result(&report)?;
+        if run.evaluate {
+            let start = Instant::now();
+            report.accuracy = Some(self.accuracies(dir, run, set)?);
+            report.protocol = Some(Protocol::of(&run.recipe.evaluation)?.name);
+            report.seconds.evaluate = start.elapsed().as_secs_f64();
+            dir.save_result(&report)?;
+        }
+        dir.complete()?;
+        let (test, whole) = (self.source.test.len(), self.source.train.len());
+        let sizes = Sizes { per_class: set.images_per_class, test, whole };
+        self.console.result(&report, &report.text(sizes, &dir.grid().display().to_string()))
+    }
+
+    fn report(&self, dir: &RunDir, run: &RunFile, set: &Distilled) -> DistillReport {
+        let file = dir.distilled();
+        DistillReport {
+            method: set.method.clone(),
+            engine: self.engine.name().into(),
+            images_per_class: set.images_per_class,
+            iterations: set.losses.len(),
+            seed: set.seed,
+            file: file.display().to_string(),
+            seconds: Seconds { pool: run.spent.pool, distill: run.spent.distill, evaluate: 0.0 },
+            protocol: None,
+            accuracy: None,
+            bytes: Bytes { source: self.source.bytes, file: file_size(&file) },
+        }
+    }
+
+    fn accuracies(&self, dir: &RunDir, run: &RunFile, set: &Distilled) -> Result<Accuracies> {
+        let recipe = &run.recipe;
+        let judge = Judge {
+            console: self.console,
+            signals: self.signals,
+            recipe: recipe.evaluation.clone(),
+            seed: recipe.seed,
+            engine: Arc::clone(&self.engine),
+            test: &self.source.test,
+            advice: format!(
+                "the distilled set is in {}; evaluate it by\n  {}",
+                dir.distilled().display(),
+                dir.resume_command()
+            ),
+        };
+        let baselines = Baselines::of_run(&self.source.train, recipe)?;
+        let key = vec![
+            env!("CARGO_PKG_VERSION").into(),
+            self.engine.name().into(),
+            format!("{:?}, {} repeats, seed {}", judge.protocol()?, recipe.evaluation.repeats, recipe.seed),
+            self.source.train.fingerprint(),
+            self.source.test.fingerprint(),
+        ];
+        let remembered = dir.remembered(&key);
+        let accuracies = judge.accuracies(set, Some(&baselines), remembered)?;
+        if let (None, Some(whole)) = (remembered, accuracies.whole) {
+            dir.remember(key, whole)?;
+        }
+        Ok(accuracies)
+    }
+}
+
+fn interrupted(dir: &RunDir) -> Failure {
+    Failure::Interrupted { advice: format!("the run is saved; go on with it by\n  {}", dir.resume_command()) }
+}
+
+fn read_pool(path: &Path) -> attar::Result<Pool> {
+    let bytes = std::fs::read(path).map_err(|error| Error::io(path.display(), error))?;
+    Pool::from_bytes(&bytes).map_err(|error| Error::Format(format!("{}: {error}", path.display())))
+}
+
+/// The meters of the phases of a run, one after the other.
+struct Display<'a> {
+    console: &'a Console,
+    current: Option<(Phase, Meter<'a>)>,
+    done: u64,
+    /// Of the last iteration.
+    losses: String,
+}
+
+impl<'a> Display<'a> {
+    fn new(console: &'a Console) -> Display<'a> {
+        Display { console, current: None, done: 0, losses: String::new() }
+    }
+
+    fn show(&mut self, progress: &Progress) {
+        if self.current.as_ref().is_some_and(|(phase, _)| *phase != progress.phase) {
+            self.finish();
+        }
+        if let Some(losses) = progress.losses {
+            self.losses = format!("matching {:.4}, calibration {:.4}", losses.matching, losses.calibration);
+        }
+        let title = match progress.phase {
+            Phase::Pool => "pool",
+            Phase::Distill => "distillation",
+        };
+        let (_, meter) = self.current.get_or_insert_with(|| (progress.phase, self.console.meter(title)));
+        meter.update(progress.done, progress.total, &self.losses);
+        self.done = progress.done;
+    }
+
+    /// Says how the current phase ended.
+    fn finish(&mut self) {
+        if let Some((phase, meter)) = self.current.take() {
+            match phase {
+                Phase::Pool => meter.finish(&format!("{} batches", self.done)),
+                Phase::Distill => meter.finish(&format!("{} iterations, {}", self.done, self.losses)),
+            }
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! `attar evaluate`: what a distilled set is worth. The judge serves `attar distill` too.
+
+use std::{sync::Arc, time::Instant};
+
+use attar::{
+    Dataset, Distilled, Evaluation, Protocol, Recipe, Result as LibraryResult,
+    data::Normalisation,
+    distill,
+    engine::{self, Engine},
+    evaluate::{TrainingSet, random_real},
+    recipe::EvaluationRecipe,
+};
+use pollster::block_on;
+
+use crate::{
+    args::EvaluateArgs,
+    console::Console,
+    failure::{Failure, Result},
+    report::{Accuracies, EvaluateReport, Figure, Sizes},
+    signals::Signals,
+    source::SourceName,
+};
+
+pub fn run(args: &EvaluateArgs, console: &Console) -> Result<()> {
+    let signals = Signals::watch()?;
+    let set = Distilled::load(&args.file)?;
+    let seed = args.seed.unwrap_or(set.seed);
+    let real = RealImages::read(args, &set)?;
+    let baselines = real.train.as_ref().map(|train| Baselines::of_file(train, &set, seed)).transpose()?;
+    let judge = Judge {
+        console,
+        signals: &signals,
+        recipe: evaluation_recipe(args, &set),
+        seed,
+        engine: block_on(engine::open(&args.engine))?,
+        test: &real.test,
+        advice: "nothing was measured".into(),
+    };
+    let start = Instant::now();
+    let (protocol, accuracy) = (judge.protocol()?.name, judge.accuracies(&set, baselines.as_ref(), None)?);
+    let report = EvaluateReport {
+        file: args.file.display().to_string(),
+        engine: judge.engine.name().into(),
+        seed,
+        seconds: start.elapsed().as_secs_f64(),
+        protocol,
+        accuracy,
+    };
+    let whole = real.train.as_ref().map_or(0, Dataset::len);
+    let sizes = Sizes { per_class: set.images_per_class, test: real.test.len(), whole };
+    console.result(&report, &accuracy.table(&report.protocol, sizes))
+}
+
+/// How the file's own recipe would judge it, changed by the flags.
+fn evaluation_recipe(args: &EvaluateArgs, set: &Distilled) -> EvaluationRecipe {
+    let stored = Recipe::from_toml(&set.recipe).map_or_else(|_| Recipe::ncfm().evaluation, |recipe| recipe.evaluation);
+    let recipe = match &args.protocol {
+        // Under another name, what the file's recipe changed of its own protocol means nothing.
+        Some(protocol) if *protocol != stored.protocol => EvaluationRecipe::named(protocol, stored.repeats),
+        _ => stored,
+    };
+    EvaluationRecipe { repeats: args.repeats.map_or(recipe.repeats, |repeats| repeats as usize), ..recipe }
+}
+
+/// The real images that an evaluation needs, with the classes of the distilled set.
+struct RealImages {
+    test: Dataset,
+    train: Option<Dataset>,
+}
+
+impl RealImages {
+    /// Where a folder has no test half of its own, the images held out are those that the distilled set has never seen: if
+    /// it was made from this source, its seed and size tell which.
+    fn read(args: &EvaluateArgs, set: &Distilled) -> LibraryResult<RealImages> {
+        let size = (set.height == set.width).then_some(set.height);
+        let whole = |name: &SourceName| name.read(size, set.seed);
+        let read_test = || args.test.read_test(set.channels, set.height, set.width);
+        let (test, train) = match &args.train {
+            Some(train) if train.absolute() == args.test.absolute() => {
+                let source = whole(train)?;
+                (source.test, Some(source.train))
+            }
+            Some(train) => (read_test()?, Some(whole(train)?.train)),
+            // A source that cannot be read in both halves may still hold a set of test images.
+            None => match whole(&args.test) {
+                Ok(source) if source.train.fingerprint() == set.fingerprint => (source.test, None),
+                _ => (read_test()?, None),
+            },
+        };
+        let train = train.map(|train| train.with_classes(&set.classes)).transpose()?;
+        Ok(RealImages { test: test.with_classes(&set.classes)?, train })
+    }
+}
+
+/// What a distilled set is compared with.
+pub struct Baselines<'a> {
+    train: &'a Dataset,
+    normalisation: Normalisation,
+    random: Dataset,
+    initial: Option<Distilled>,
+}
+
+impl<'a> Baselines<'a> {
+    /// The baselines of a run of `recipe` on `train`.
+    pub fn of_run(train: &'a Dataset, recipe: &Recipe) -> LibraryResult<Baselines<'a>> {
+        let random = random_real(train, recipe.images_per_class, recipe.seed)?;
+        let initial = Some(distill::initial(recipe, train)?);
+        Ok(Baselines { train, normalisation: train.normalisation(), random, initial })
+    }
+
+    /// The baselines of a file; its initialisation only if it was made from `train`, by a recipe that can be read.
+    fn of_file(train: &'a Dataset, set: &Distilled, seed: u64) -> LibraryResult<Baselines<'a>> {
+        let random = random_real(train, set.images_per_class as usize, seed)?;
+        let recipe = Recipe::from_toml(&set.recipe).ok().filter(|_| train.fingerprint() == set.fingerprint);
+        let initial = recipe.map(|recipe| distill::initial(&recipe, train)).transpose()?;
+        Ok(Baselines { train, normalisation: train.normalisation(), random, initial })
+    }
+
+    fn random(&self) -> TrainingSet {
+        TrainingSet::real(&self.random, &self.normalisation)
+    }
+
+    fn whole(&self) -> TrainingSet {
+        TrainingSet::real(self.train, &self.normalisation)
+    }
+}
+
+/// Measures accuracies, all in the same way.
+pub struct Judge<'a> {
+    pub console: &'a Console,
+    pub signals: &'a Signals,
+    pub recipe: EvaluationRecipe,
+    pub seed: u64,
+    pub engine: Arc<dyn Engine>,
+    pub test: &'a Dataset,
+    /// What to tell a person who interrupts.
+    pub advice: String,
+}
+
+impl Judge<'_> {
+    /// The protocol by which it judges.
+    pub fn protocol(&self) -> LibraryResult<Protocol> {
+        Protocol::of(&self.recipe)
+    }
+
+    /// The accuracies of a set and of what it is compared with. That of the whole set is not measured again if known.
+    pub fn accuracies(
+        &self,
+        set: &Distilled,
+        baselines: Option<&Baselines<'_>>,
+        whole: Option<Figure>,
+    ) -> Result<Accuracies> {
+        let distilled = self.accuracy("distilled", &set.into())?;
+        let Some(baselines) = baselines else {
+            return Ok(Accuracies { distilled, random: None, initial: None, whole: None });
+        };
+        let random = self.accuracy("random real", &baselines.random())?;
+        let initial = baselines.initial.as_ref().map(|set| self.accuracy("initialisation", &set.into())).transpose()?;
+        let whole = whole.map_or_else(|| self.accuracy("whole set", &baselines.whole()), Ok)?;
+        Ok(Accuracies { distilled, random: Some(random), initial, whole: Some(whole) })
+    }
+
+    fn accuracy(&self, title: &'static str, set: &TrainingSet) -> Result<Figure> {
+        let protocol = self.protocol()?;
+        let engine = Arc::clone(&self.engine);
+        let mut evaluation = Evaluation::new(&protocol, set, self.test, self.recipe.repeats, self.seed, engine)?;
+        let mut meter = self.console.meter(title);
+        while let Some((done, total)) = block_on(evaluation.advance())? {
+            meter.update(done, total, "");
+            if self.signals.raised() {
+                return Err(Failure::Interrupted { advice: self.advice.clone() });
+            }
+        }
+        let figure = Figure::from(&evaluation.accuracy());
+        meter.finish(&format!("accuracy {figure}"));
+        Ok(figure)
+    }
+}

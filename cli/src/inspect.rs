@@ -1,0 +1,118 @@
+//! `attar inspect`: what is in a distilled set.
+
+use attar::{Distilled, Recipe, data::LossPoint, data::Planes};
+use serde::Serialize;
+
+use crate::{args::InspectArgs, console::Console, failure::Result, format};
+
+#[derive(Serialize)]
+struct Inspected<'a> {
+    file: String,
+    bytes: u64,
+    /// Version of the file format.
+    format: u16,
+    /// Version of Attar that wrote it.
+    attar: &'a str,
+    method: &'a str,
+    seed: u64,
+    /// Of the real training set.
+    fingerprint: &'a str,
+    classes: &'a [String],
+    images: usize,
+    images_per_class: u32,
+    channels: usize,
+    height: usize,
+    width: usize,
+    factor: u32,
+    /// `u8` or `f32`.
+    pixels: &'static str,
+    /// `hard` or `soft`.
+    labels: &'static str,
+    losses: &'a [LossPoint],
+    /// As an object if this Attar can read it, else as text.
+    recipe: StoredRecipe<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum StoredRecipe<'a> {
+    Known(Box<Recipe>),
+    Unknown(&'a str),
+}
+
+pub fn run(args: &InspectArgs, console: &Console) -> Result<()> {
+    let set = Distilled::load(&args.file)?;
+    let inspected = Inspected::new(args.file.display().to_string(), file_size(&args.file), &set);
+    console.result(&inspected, &inspected.text(&set.recipe))
+}
+
+/// The size of a file, for people; 0 if it has just gone.
+pub fn file_size(path: &std::path::Path) -> u64 {
+    std::fs::metadata(path).map_or(0, |metadata| metadata.len())
+}
+
+impl<'a> Inspected<'a> {
+    fn new(file: String, bytes: u64, set: &'a Distilled) -> Inspected<'a> {
+        let recipe = Recipe::from_toml(&set.recipe);
+        Inspected {
+            file,
+            bytes,
+            format: set.versions.format,
+            attar: &set.versions.attar,
+            method: &set.method,
+            seed: set.seed,
+            fingerprint: &set.fingerprint,
+            classes: &set.classes,
+            images: set.len(),
+            images_per_class: set.images_per_class,
+            channels: set.channels,
+            height: set.height,
+            width: set.width,
+            factor: set.factor,
+            pixels: if matches!(set.planes, Planes::U8(_)) { "u8" } else { "f32" },
+            labels: if set.soft.is_some() { "soft" } else { "hard" },
+            losses: &set.losses,
+            recipe: recipe.map_or(StoredRecipe::Unknown(&set.recipe), |recipe| StoredRecipe::Known(recipe.into())),
+        }
+    }
+
+    fn text(&self, recipe: &str) -> String {
+        let rows = [
+            ("file", format!("{} ({})", self.file, format::bytes(self.bytes))),
+            ("made by", format!("Attar {}, {}, seed {}", self.attar, self.method, self.seed)),
+            ("format", self.format.to_string()),
+            ("classes", format!("{}: {}", self.classes.len(), self.classes.join(", "))),
+            ("images", format!("{}, {} a class, {}", self.images, self.images_per_class, self.size())),
+            ("factor", self.factor_in_words()),
+            ("labels", self.labels.into()),
+            ("made from", self.fingerprint.into()),
+            ("losses", self.losses_in_short()),
+        ];
+        format!("{}\nrecipe:\n\n{}", format::table(&rows), recipe)
+    }
+
+    fn size(&self) -> String {
+        let colour = match self.channels {
+            1 => "grey".into(),
+            3 => "RGB".into(),
+            channels => format!("{channels} channels"),
+        };
+        format!("{} x {}, {colour}, {}", self.height, self.width, self.pixels)
+    }
+
+    fn factor_in_words(&self) -> String {
+        match self.factor {
+            1 => "1 (an image is only itself)".into(),
+            factor => format!("{factor} ({factor} x {factor} smaller images share each)"),
+        }
+    }
+
+    fn losses_in_short(&self) -> String {
+        let [first, .., last] = self.losses else { return self.losses.first().map_or("none".into(), point) };
+        format!("{}; {} ({} points)", point(first), point(last), self.losses.len())
+    }
+}
+
+fn point(point: &LossPoint) -> String {
+    format!("at {}: matching {:.4}, calibration {:.4}", point.unit, point.matching, point.calibration)
+}
