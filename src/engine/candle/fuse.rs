@@ -146,20 +146,17 @@ fn drafts(program: &Program) -> Vec<Draft> {
 /// Turns the members of a group into code.
 fn assemble(program: &Program, members: &[usize]) -> Group {
     let len = program.nodes()[members[0]].shape.elements();
-    let mut group = Group {
-        len,
-        operands: Vec::new(),
-        constants: Vec::new(),
-        code: Vec::new(),
-        registers: 0,
-        results: Vec::new(),
-    };
+    let mut group =
+        Group { len, operands: Vec::new(), constants: Vec::new(), code: Vec::new(), registers: 0, results: Vec::new() };
     // While assembling, every instruction has a register of its own: its index.
     let mut sources = vec![None; program.nodes().len()];
     for &member in members {
         let node = &program.nodes()[member];
-        let inputs: Vec<Source> =
-            node.inputs.iter().map(|&id| *sources[id.index()].get_or_insert_with(|| group.outside(program, id))).collect();
+        let inputs: Vec<Source> = node
+            .inputs
+            .iter()
+            .map(|&id| *sources[id.index()].get_or_insert_with(|| group.outside(program, id)))
+            .collect();
         sources[member] = Some(match function(&node.op) {
             None => inputs[0],
             Some(function) => {

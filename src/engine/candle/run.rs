@@ -206,7 +206,9 @@ fn leaf(context: &Context, program: &Program, node: &Node) -> Result<Option<Tens
 /// What the portable implementation of a node wants to find on the device.
 fn prepare(context: &Context, program: &Program, node: &Node) -> Result<Vec<Tensor>, candle_core::Error> {
     let operand = |index: usize| program.node(node.inputs[index]).shape;
-    if context.host || node.shape.elements() == 0 || node.inputs.iter().any(|&id| program.node(id).shape.elements() == 0)
+    if context.host
+        || node.shape.elements() == 0
+        || node.inputs.iter().any(|&id| program.node(id).shape.elements() == 0)
     {
         return Ok(Vec::new());
     }

@@ -60,7 +60,11 @@ fn agree(build: impl Fn(&Graph)) {
             let (error, allowed) = (distance(found), 16.0 * distance(single) + 1e-6 * largest);
             assert_eq!(found.len(), truth.len());
             assert!(found.iter().all(|x| x.is_finite()), "{}: not finite\n{program}", engine.name());
-            assert!(error <= allowed, "{}: output {output} off by {error}, {allowed} allowed\n{program}", engine.name());
+            assert!(
+                error <= allowed,
+                "{}: output {output} off by {error}, {allowed} allowed\n{program}",
+                engine.name()
+            );
         }
     }
 }
@@ -213,11 +217,14 @@ fn empty_values_and_single_ones() {
         g.output("sum", none.sum(&[0]));
         g.output("joined", Tensor::concat(&[none, g.input("some", [2, 3])], 0));
         g.output("product", g.input("wide", [4, 0]).matmul(none));
-        g.output("kernel", g.input("images", [0, 2, 4, 4]).conv2d_weight_grad(
-            g.input("outputs", [0, 3, 4, 4]),
-            Conv { stride: 1, padding: 1, groups: 1 },
-            (3, 3),
-        ));
+        g.output(
+            "kernel",
+            g.input("images", [0, 2, 4, 4]).conv2d_weight_grad(
+                g.input("outputs", [0, 3, 4, 4]),
+                Conv { stride: 1, padding: 1, groups: 1 },
+                (3, 3),
+            ),
+        );
         g.output("taken", none.take(g.rows("rows", 2)));
     });
     agree(|g| {

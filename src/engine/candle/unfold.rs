@@ -93,8 +93,8 @@ impl Geometry {
                         if y < self.padding || y - self.padding >= self.h || first >= last {
                             continue;
                         }
-                        let start = (channel * self.h + y - self.padding) * self.w + first * self.stride + j
-                            - self.padding;
+                        let start =
+                            (channel * self.h + y - self.padding) * self.w + first * self.stride + j - self.padding;
                         row((channel * self.kh + i) * self.kw + j, p * self.ow + first, start, last - first);
                     }
                 }
