@@ -11,6 +11,8 @@ mod kernels;
 mod load;
 mod plan;
 mod run;
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, atomic::Ordering};
 
@@ -134,5 +136,19 @@ impl Engine for WebGpu {
             buffer::read(storage, buffer.kind(), buffer.shape())
         });
         queued.unwrap_or_else(|error| Readback::ready(Err(error)))
+    }
+}
+
+/// Whether tests may pass without an adapter: `None` after saying so, unless one is required.
+#[cfg(test)]
+fn test_engine() -> Option<WebGpu> {
+    match pollster::block_on(WebGpu::open()) {
+        Ok(engine) => Some(engine),
+        Err(error) => {
+            let required = std::env::var("ATTAR_TEST_WEBGPU").is_ok_and(|value| value == "required");
+            assert!(!required, "{error}");
+            println!("skipped: {error}");
+            None
+        }
     }
 }
