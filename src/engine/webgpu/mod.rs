@@ -36,7 +36,7 @@ impl WebGpu {
     /// Opens the fastest adapter of this machine or browser.
     ///
     /// # Errors
-    /// [`Error::Engine`] if there is no adapter, or it gives no device.
+    /// [`Error::Engine`](crate::Error::Engine) if there is no adapter, or it gives no device.
     pub async fn open() -> Result<WebGpu> {
         let adapter = adapter().await?;
         let info = adapter.get_info();
