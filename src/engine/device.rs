@@ -10,6 +10,11 @@ pub async fn available() -> Vec<String> {
     let mut names = Vec::new();
     #[cfg(feature = "candle")]
     names.extend(super::candle::available());
+    // Last of the engines: its adapter may be a software one, which is no match for candle.
+    #[cfg(feature = "webgpu")]
+    if super::webgpu::WebGpu::available().await {
+        names.push("webgpu".into());
+    }
     names.extend(["reference:f32", "reference:f64"].map(String::from));
     names
 }
@@ -26,6 +31,8 @@ pub async fn open(name: &str) -> Result<Arc<dyn Engine>> {
         return Err(Error::NoDevice { asked: name.into(), available });
     }
     match chosen {
+        #[cfg(feature = "webgpu")]
+        "webgpu" => Ok(Arc::new(super::webgpu::WebGpu::open().await?)),
         #[cfg(feature = "candle")]
         name if name.starts_with("candle:") => Ok(Arc::new(super::candle::CandleEngine::open(name)?)),
         "reference:f32" => Ok(Arc::new(Reference::f32())),

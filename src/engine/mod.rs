@@ -8,6 +8,8 @@ pub mod candle;
 mod device;
 mod executor;
 pub mod reference;
+#[cfg(feature = "webgpu")]
+pub mod webgpu;
 
 use std::{
     any::Any,
