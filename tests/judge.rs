@@ -10,13 +10,13 @@ use attar::{
 };
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::{
-    AdamW, Conv2dConfig, Module, Optimizer, ParamsAdamW, VarBuilder, VarMap, conv2d, group_norm, linear,
+    AdamW, Conv2dConfig, Init, Module, Optimizer, ParamsAdamW, VarBuilder, VarMap, conv2d, group_norm, linear,
     loss::cross_entropy,
 };
 use pollster::block_on;
 
 const WIDTH: usize = 16;
-const EPOCHS: usize = 30;
+const EPOCHS: usize = 10;
 const BATCH: usize = 50;
 const NETWORKS: usize = 3;
 
@@ -66,6 +66,16 @@ fn pictures(set: &Distilled) -> (Vec<f32>, Vec<u32>) {
     (pictures, labels)
 }
 
+/// Makes a layer's weight and bias with PyTorch's initial values, U(+-1/sqrt(fan_in)), before candle-nn, whose own are
+/// others, asks for them.
+fn start(vars: &VarBuilder<'_>, weight: &[usize]) -> Result<()> {
+    let bound = 1.0 / (weight[1..].iter().product::<usize>() as f64).sqrt();
+    let init = Init::Uniform { lo: -bound, up: bound };
+    vars.get_with_hints(weight, "weight", init)?;
+    vars.get_with_hints(weight[0], "bias", init)?;
+    Ok(())
+}
+
 /// ConvNet-D3 for grey images of 28 x 28 pixels, out of candle-nn's layers.
 fn network(vars: VarBuilder<'_>) -> Result<impl Fn(&Tensor) -> Result<Tensor>> {
     let mut blocks = Vec::new();
@@ -73,11 +83,13 @@ fn network(vars: VarBuilder<'_>) -> Result<impl Fn(&Tensor) -> Result<Tensor>> {
         let (channels, padding) = if block == 0 { (1, 3) } else { (WIDTH, 1) };
         let config = Conv2dConfig { padding, ..Conv2dConfig::default() };
         let vars = vars.pp(format!("block{block}"));
+        start(&vars.pp("conv"), &[WIDTH, channels, 3, 3])?;
         blocks.push((
             conv2d(channels, WIDTH, 3, config, vars.pp("conv"))?,
             group_norm(WIDTH, WIDTH, 1e-5, vars.pp("norm"))?,
         ));
     }
+    start(&vars.pp("classifier"), &[10, WIDTH * 16])?;
     let classifier = linear(WIDTH * 16, 10, vars.pp("classifier"))?;
     Ok(move |x: &Tensor| {
         let features = blocks

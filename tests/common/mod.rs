@@ -1,6 +1,7 @@
 //! Shared by the integration tests: the engines compiled in, and random programs.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub mod fixtures;
 pub mod generator;
 
 use std::sync::Arc;

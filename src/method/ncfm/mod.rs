@@ -17,6 +17,8 @@
 //! - Evaluation reports the last epoch, not the best on the test set.
 
 mod programs;
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Serialize};
 
