@@ -5,6 +5,7 @@ use std::fmt;
 /// Everything that can go wrong in Attar. Each message is one sentence that says what to do next.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the fields are named after what they hold, and the messages show them at work")]
 pub enum Error {
     /// A program was built with shapes that do not fit; `at` is the source line of the call.
     #[error("{message} (at {at})")]

@@ -1,1 +1,3 @@
+//! `attar`: dataset distillation from the command line.
+
 fn main() {}

@@ -1,1 +1,32 @@
-fn main() {}
+//! Chores of the repository, run as `cargo xtask`.
+//!
+//! In Rust and without dependencies, so that they work wherever the crate builds and compile in a second.
+
+mod report;
+mod setup;
+mod steps;
+mod test;
+
+use std::{env, process::ExitCode};
+
+const HELP: &str = "\
+Usage: cargo xtask <COMMAND>
+
+Commands:
+  test  Run every check and test, cheapest first, and end with a line `N passed, N failed`
+  help  Print this text";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["test"] => test::run(),
+        [] | ["help" | "--help" | "-h"] => {
+            println!("{HELP}");
+            ExitCode::SUCCESS
+        }
+        _ => {
+            eprintln!("error: there is no command `{}`\n\n{HELP}", arguments.join(" "));
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,358 @@
+//! A labelled image data set in memory.
+
+use serde::{Deserialize, Serialize};
+
+use super::resize;
+use crate::{Error, Result};
+
+/// The smallest standard deviation reported for a channel, so that dividing by that of a constant one is harmless.
+const SMALLEST_STD: f64 = 1e-3;
+
+/// Images of one size: u8 pixels, `[n, c, h, w]` row-major. There is at least one.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Images {
+    channels: usize,
+    height: usize,
+    width: usize,
+    pixels: Vec<u8>,
+}
+
+/// Images with a class each.
+///
+/// Class names are distinct, every label is below their number, and there are as many labels as images.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Dataset {
+    classes: Vec<String>,
+    images: Images,
+    labels: Vec<u32>,
+}
+
+/// Mean and standard deviation of each channel, of pixels in [0, 1].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Normalisation {
+    pub mean: Vec<f32>,
+    pub std: Vec<f32>,
+}
+
+impl Images {
+    /// Images from their pixels, `[n, c, h, w]`; n follows from the length.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if a size is 0, there is no image, or the length is not a multiple of `c * h * w`.
+    pub fn new(channels: usize, height: usize, width: usize, pixels: Vec<u8>) -> Result<Images> {
+        let size = || channels.checked_mul(height)?.checked_mul(width).filter(|&size| size > 0);
+        let what = format!("images of {channels} channels and {height} x {width} pixels");
+        let size = size().ok_or_else(|| Error::Data(format!("{what} cannot be: give sizes of at least 1")))?;
+        if pixels.is_empty() {
+            return Err(Error::Data("there are no images: give at least one".into()));
+        }
+        if !pixels.len().is_multiple_of(size) || u32::try_from(pixels.len() / size).is_err() {
+            let bytes = pixels.len();
+            return Err(Error::Data(format!("{bytes} bytes are not a whole number (below 2^32) of {what}")));
+        }
+        Ok(Images { channels, height, width, pixels })
+    }
+
+    /// Number of channels, `c`.
+    pub fn channels(&self) -> usize {
+        self.channels
+    }
+
+    /// Height in pixels, `h`.
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// Width in pixels, `w`.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// All pixels, `[n, c, h, w]`.
+    pub fn pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+
+    /// Number of images, `n`; at least 1.
+    #[expect(clippy::len_without_is_empty, reason = "never empty")]
+    pub fn len(&self) -> usize {
+        self.pixels.len() / self.image_bytes()
+    }
+
+    /// Bytes of one image, `c * h * w`.
+    pub fn image_bytes(&self) -> usize {
+        self.channels * self.height * self.width
+    }
+
+    /// The pixels of image `row`, `[c, h, w]`, or `None` past the last.
+    pub fn get(&self, row: usize) -> Option<&[u8]> {
+        self.iter().nth(row)
+    }
+
+    /// The images in order, `[c, h, w]` each.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> + '_ {
+        self.pixels.chunks_exact(self.image_bytes())
+    }
+
+    /// The same images at another size: resized until they cover it, then cropped about the centre.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if a size is 0.
+    pub fn resized(&self, height: usize, width: usize) -> Result<Images> {
+        if (height, width) == (self.height, self.width) {
+            return Ok(self.clone());
+        }
+        let planes = self.pixels.chunks_exact(self.height * self.width);
+        let pixels = planes.flat_map(|plane| resize::cover(plane, (self.height, self.width), (height, width)));
+        Images::new(self.channels, height, width, pixels.collect())
+    }
+
+    fn select(&self, rows: &[u32]) -> Result<Images> {
+        let mut pixels = Vec::with_capacity(rows.len().saturating_mul(self.image_bytes()));
+        for &row in rows {
+            let image = self.get(row as usize).ok_or_else(|| {
+                Error::Data(format!("there is no image {row}: the data set has {} images, counted from 0", self.len()))
+            })?;
+            pixels.extend_from_slice(image);
+        }
+        Images::new(self.channels, self.height, self.width, pixels)
+    }
+}
+
+impl Dataset {
+    /// A data set of images and one label for each, an index into `classes`.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if the numbers of images and labels differ, a label has no class, a class no name, or two share one.
+    pub fn new(classes: Vec<String>, images: Images, labels: Vec<u32>) -> Result<Dataset> {
+        if labels.len() != images.len() {
+            let (images, labels) = (images.len(), labels.len());
+            return Err(Error::Data(format!("there are {images} images but {labels} labels: give one label an image")));
+        }
+        if let Some((row, label)) = labels.iter().enumerate().find(|&(_, &label)| label as usize >= classes.len()) {
+            let count = classes.len();
+            return Err(Error::Data(format!("image {row} has label {label}, but there are only {count} class names")));
+        }
+        if let Some(class) = classes.iter().position(|name| name.trim().is_empty()) {
+            return Err(Error::Data(format!("class {class} has no name: name every class")));
+        }
+        let mut names: Vec<&String> = classes.iter().collect();
+        names.sort_unstable();
+        if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(Error::Data(format!("two classes are called `{}`: give each its own name", pair[0])));
+        }
+        Ok(Dataset { classes, images, labels })
+    }
+
+    /// The class names, by label.
+    pub fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// The images.
+    pub fn images(&self) -> &Images {
+        &self.images
+    }
+
+    /// The labels, one an image, each below the number of classes.
+    pub fn labels(&self) -> &[u32] {
+        &self.labels
+    }
+
+    /// Number of images; at least 1.
+    #[expect(clippy::len_without_is_empty, reason = "never empty")]
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// The rows of the images of class `class`, ascending.
+    pub fn of_class(&self, class: u32) -> Vec<u32> {
+        (0..).zip(&self.labels).filter(|&(_, &label)| label == class).map(|(row, _)| row).collect()
+    }
+
+    /// The data set of these rows, in this order; all class names stay. A row may come more than once.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if there are no rows or a row is past the last image.
+    pub fn select(&self, rows: &[u32]) -> Result<Dataset> {
+        let images = self.images.select(rows)?;
+        let labels = rows.iter().map(|&row| self.labels[row as usize]).collect();
+        Ok(Dataset { classes: self.classes.clone(), images, labels })
+    }
+
+    /// The same images with labels counted by another list of class names, such as that of the training set.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if an image's class is not in the list.
+    pub fn with_classes(self, classes: &[String]) -> Result<Dataset> {
+        let position = |name: &String| classes.iter().position(|other| other == name);
+        let map: Vec<Option<usize>> = self.classes.iter().map(position).collect();
+        let relabel = |&label: &u32| {
+            let name = &self.classes[label as usize];
+            map[label as usize].map(|class| class as u32).ok_or_else(|| {
+                Error::Data(format!("class `{name}` is not among the classes `{}`: remove it", classes.join("`, `")))
+            })
+        };
+        let labels = self.labels.iter().map(relabel).collect::<Result<_>>()?;
+        Dataset::new(classes.to_vec(), self.images, labels)
+    }
+
+    /// The same data set at another image size: see [`Images::resized`].
+    ///
+    /// # Errors
+    /// [`Error::Data`] if a size is 0.
+    pub fn resized(self, height: usize, width: usize) -> Result<Dataset> {
+        let images = self.images.resized(height, width)?;
+        Ok(Dataset { images, ..self })
+    }
+
+    /// Mean and standard deviation of each channel over all pixels in [0, 1]; the deviation is at least 0.001.
+    pub fn normalisation(&self) -> Normalisation {
+        let plane = self.images.height * self.images.width;
+        let mut counts = vec![[0u64; 256]; self.images.channels];
+        for (index, pixels) in self.images.pixels.chunks_exact(plane).enumerate() {
+            let channel = &mut counts[index % self.images.channels];
+            pixels.iter().for_each(|&pixel| channel[usize::from(pixel)] += 1);
+        }
+        let (mean, std) = counts.iter().map(mean_and_deviation).unzip();
+        Normalisation { mean, std }
+    }
+
+    /// A hash of class names, sizes, labels and pixels, as 32 hexadecimal digits: the same content gives the same text
+    /// on every machine. It tells data sets apart; it does not protect against someone who forges one (FNV-1a, 128 bits).
+    pub fn fingerprint(&self) -> String {
+        let mut hash = Fnv::default();
+        for class in &self.classes {
+            hash.sized(class.as_bytes());
+        }
+        for size in [self.len(), self.images.channels, self.images.height, self.images.width] {
+            hash.bytes(&(size as u64).to_le_bytes());
+        }
+        self.labels.iter().for_each(|label| hash.bytes(&label.to_le_bytes()));
+        hash.bytes(&self.images.pixels);
+        format!("{:032x}", hash.0)
+    }
+}
+
+/// Mean and deviation of pixels in [0, 1], from the number of pixels of each value. Two passes, since the form with the
+/// mean of squares cancels.
+fn mean_and_deviation(counts: &[u64; 256]) -> (f32, f32) {
+    let pixels = counts.iter().sum::<u64>() as f64;
+    let average = |f: &dyn Fn(f64) -> f64| {
+        let terms = counts.iter().enumerate().map(|(value, &count)| count as f64 * f(value as f64 / 255.0));
+        terms.sum::<f64>() / pixels
+    };
+    let mean = average(&|value| value);
+    let deviation = average(&|value| (value - mean) * (value - mean)).sqrt();
+    (mean as f32, deviation.max(SMALLEST_STD) as f32)
+}
+
+/// The 128-bit FNV-1a hash.
+struct Fnv(u128);
+
+impl Default for Fnv {
+    fn default() -> Fnv {
+        Fnv(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d)
+    }
+}
+
+impl Fnv {
+    fn bytes(&mut self, bytes: &[u8]) {
+        const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
+        self.0 = bytes.iter().fold(self.0, |hash, &byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME));
+    }
+
+    /// The length first, so that ("ab", "c") and ("a", "bc") differ.
+    fn sized(&mut self, bytes: &[u8]) {
+        self.bytes(&(bytes.len() as u64).to_le_bytes());
+        self.bytes(bytes);
+    }
+}
+
+impl std::fmt::Debug for Images {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Images([{}, {}, {}, {}])", self.len(), self.channels, self.height, self.width)
+    }
+}
+
+impl std::fmt::Debug for Dataset {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Dataset").field("classes", &self.classes).field("images", &self.images).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn two_classes() -> Dataset {
+        let images = Images::new(1, 1, 2, vec![0, 255, 51, 102, 0, 0]).unwrap();
+        Dataset::new(vec!["a".into(), "b".into()], images, vec![0, 1, 0]).unwrap()
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        assert!(Images::new(1, 0, 2, vec![]).is_err());
+        assert!(Images::new(1, 2, 2, vec![]).is_err());
+        assert!(Images::new(1, 2, 2, vec![0; 5]).is_err());
+        assert!(Images::new(usize::MAX, 2, 2, vec![0; 4]).is_err());
+        let images = two_classes().images;
+        let names = |names: &[&str]| names.iter().map(|&name| name.to_string()).collect::<Vec<_>>();
+        assert!(Dataset::new(names(&["a"]), images.clone(), vec![0, 0]).is_err());
+        assert!(Dataset::new(names(&["a"]), images.clone(), vec![0, 1, 0]).is_err());
+        assert!(Dataset::new(names(&["a", "a"]), images, vec![0, 1, 0]).is_err());
+        assert!(two_classes().select(&[3]).is_err());
+        assert!(two_classes().select(&[]).is_err());
+    }
+
+    #[test]
+    fn rows_are_selected_in_order() {
+        let set = two_classes();
+        assert_eq!(set.of_class(0), [0, 2]);
+        let part = set.select(&[1, 1, 0]).unwrap();
+        assert_eq!((part.labels(), part.images().pixels()), (&[1, 1, 0][..], &[51, 102, 51, 102, 0, 255][..]));
+    }
+
+    #[test]
+    fn labels_follow_the_names() {
+        let classes: Vec<String> = ["b", "c", "a"].map(String::from).into();
+        assert_eq!(two_classes().with_classes(&classes).unwrap().labels(), [2, 0, 2]);
+        assert!(two_classes().with_classes(&classes[..2]).is_err());
+    }
+
+    #[test]
+    fn normalisation_is_that_of_the_pixels() {
+        let norm = two_classes().normalisation();
+        let values = [0.0, 1.0, 0.2, 0.4, 0.0, 0.0];
+        let mean = values.iter().sum::<f64>() / 6.0;
+        let std = (values.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / 6.0).sqrt();
+        assert!((f64::from(norm.mean[0]) - mean).abs() < 1e-7 && (f64::from(norm.std[0]) - std).abs() < 1e-7);
+        let flat = two_classes().select(&[2]).unwrap().normalisation();
+        assert_eq!((flat.mean, flat.std), (vec![0.0], vec![1e-3]));
+    }
+
+    /// The vectors of the FNV authors' test suite.
+    #[test]
+    fn hash_matches_the_published_vectors() {
+        let hash = |text: &str| {
+            let mut hash = Fnv::default();
+            hash.bytes(text.as_bytes());
+            hash.0
+        };
+        assert_eq!(hash("a"), 0xd228_cb69_6f1a_8caf_7891_2b70_4e4a_8964);
+        assert_eq!(hash("foobar"), 0x343e_1662_793c_64bf_6f0d_3597_ba44_6f18);
+    }
+
+    #[test]
+    fn fingerprint_sees_every_part() {
+        let set = two_classes();
+        let print = set.fingerprint();
+        assert_eq!(print, two_classes().fingerprint());
+        let mut others = [set.clone(), set.clone(), set.clone(), set];
+        others[0].classes[0] = "c".into();
+        others[1].labels[0] = 1;
+        others[2].images.pixels[5] = 1;
+        (others[3].images.height, others[3].images.width) = (2, 1);
+        assert!(others.iter().all(|other| other.fingerprint() != print));
+    }
+}

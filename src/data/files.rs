@@ -1,0 +1,62 @@
+//! Files on a disk: errors that name the path, writes that never leave half a file.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use crate::{Error, Result};
+
+/// Writes a file under a temporary name and renames it: the path holds the old content or the new one, never a part.
+///
+/// # Errors
+/// [`Error::Io`] with the path.
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
+    let temporary = temporary(path);
+    let write = || -> std::io::Result<()> {
+        let mut file = fs::File::create(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)
+    };
+    write().map_err(|error| {
+        // The first error is the one to report; a temporary file that was never made cannot be removed.
+        let _ = fs::remove_file(&temporary);
+        Error::io(path.display(), error)
+    })
+}
+
+/// Where the content of `path` is written before it is whole.
+pub(super) fn temporary(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(".attar.tmp");
+    path.with_file_name(name)
+}
+
+/// The whole content of a file.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).map_err(|error| Error::io(path.display(), error))
+}
+
+/// The last part of a path, for people.
+pub(super) fn name(path: &Path) -> String {
+    let full = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    full.file_name().unwrap_or(full.as_os_str()).to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_replaces_and_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.attar");
+        write_atomic(&path, b"one").unwrap();
+        write_atomic(&path, b"two").unwrap();
+        assert_eq!(read(&path).unwrap(), b"two");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        let missing = folder.path().join("no/a.attar");
+        let error = write_atomic(&missing, b"one").unwrap_err();
+        assert!(error.to_string().starts_with(&missing.display().to_string()), "{error}");
+    }
+}

@@ -1,0 +1,39 @@
+//! Data in and out: data sets, their readers, and the file of a distilled set.
+//!
+//! Pixels are u8 in NCHW order everywhere on the way in; programs see them as numbers in [0, 1]. What needs files and
+//! folders is native only; what works on bytes ([`from_idx_bytes`], [`fit`], [`container`], [`png_grid`]) is shared
+//! with the browser. No reader trusts a length that it reads.
+
+pub mod container;
+mod dataset;
+mod distilled;
+mod grid;
+mod idx;
+mod resize;
+mod source;
+
+#[cfg(not(target_arch = "wasm32"))]
+mod export;
+#[cfg(not(target_arch = "wasm32"))]
+mod files;
+#[cfg(not(target_arch = "wasm32"))]
+mod folder;
+
+pub use dataset::{Dataset, Images, Normalisation};
+pub use distilled::{Distilled, LossPoint, Planes, Versions};
+pub use grid::{Picture, png_grid};
+pub use idx::{IdxFiles, from_idx_bytes};
+pub use resize::fit;
+pub use source::{Source, split_per_class};
+
+#[cfg(not(target_arch = "wasm32"))]
+pub use export::{save_png, write_folder};
+#[cfg(not(target_arch = "wasm32"))]
+pub use files::write_atomic;
+#[cfg(not(target_arch = "wasm32"))]
+pub use idx::read_idx_dir;
+#[cfg(not(target_arch = "wasm32"))]
+pub use source::{read_source, read_test};
+
+/// No deflate stream unpacks to more than this many times its size.
+const DEFLATE_RATIO: u64 = 1032;

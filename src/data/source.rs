@@ -1,0 +1,207 @@
+//! What a face loads: a training set, a test set, and where they come from.
+
+#[cfg(not(target_arch = "wasm32"))]
+use std::path::Path;
+
+use super::Dataset;
+#[cfg(not(target_arch = "wasm32"))]
+use super::{folder, idx};
+use crate::rng::Draws;
+use crate::{Error, Result};
+
+/// The stream of random numbers that [`split_per_class`] draws from; the unit is the class.
+const SPLIT_STREAM: u32 = 0x5350_4c54;
+
+/// The share of each class that becomes the test set where a source brings none.
+#[cfg(not(target_arch = "wasm32"))]
+pub(super) const TEST_FRACTION: f64 = 0.1;
+
+/// The largest side that images can be resized to.
+#[cfg(not(target_arch = "wasm32"))]
+const LARGEST_SIDE: usize = 4096;
+
+/// A training and a test set over the same classes and image size.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    pub train: Dataset,
+    /// Held out: neither the pool nor the distillation may see it.
+    pub test: Dataset,
+    /// A short name for people: the folder's.
+    pub name: String,
+    /// Size of the source files together, in bytes.
+    pub bytes: u64,
+}
+
+impl Source {
+    /// A source whose two halves fit together; the labels of `test` are recounted by the classes of `train`.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if there is only one class, a class has no training image, the test set has a class that the
+    /// training set lacks, or the image sizes differ.
+    pub fn new(train: Dataset, test: Dataset, name: String, bytes: u64) -> Result<Source> {
+        if let [class] = train.classes() {
+            return Err(Error::Data(format!("{name} has only one class, `{class}`: give at least two")));
+        }
+        if let Some(class) = (0..train.classes().len()).find(|&class| !train.labels().contains(&(class as u32))) {
+            let class = &train.classes()[class];
+            return Err(Error::Data(format!("class `{class}` of {name} has no training image: add some or remove it")));
+        }
+        let test = test.with_classes(train.classes())?;
+        let size = |set: &Dataset| (set.images().channels(), set.images().height(), set.images().width());
+        if size(&train) != size(&test) {
+            return Err(Error::Data(format!(
+                "the training images of {name} are {:?} (channels, height, width), but the test images {:?}: make them equal",
+                size(&train),
+                size(&test)
+            )));
+        }
+        Ok(Source { train, test, name, bytes })
+    }
+
+    /// The same source with another test set.
+    ///
+    /// # Errors
+    /// As [`Source::new`].
+    pub fn with_test(self, test: Dataset) -> Result<Source> {
+        Source::new(self.train, test, self.name, self.bytes)
+    }
+}
+
+/// Splits off `fraction` of each class (rounded, at least 1 image and at most all but 1): `(train, test)`, both in the
+/// original order. The same seed gives the same split, whatever the other classes hold.
+///
+/// # Errors
+/// [`Error::Data`] if a class has fewer than 2 images or the fraction is not between 0 and 1.
+pub fn split_per_class(dataset: &Dataset, fraction: f64, seed: u64) -> Result<(Dataset, Dataset)> {
+    if !(fraction > 0.0 && fraction < 1.0) {
+        return Err(Error::Data(format!(
+            "a test set cannot be {fraction} of the images: give a number between 0 and 1"
+        )));
+    }
+    let (mut train, mut test) = (Vec::new(), Vec::new());
+    for (class, name) in (0..).zip(dataset.classes()) {
+        let rows = dataset.of_class(class);
+        if rows.len() < 2 {
+            return Err(Error::Data(format!(
+                "class `{name}` has {} image(s): give at least 2, so that one can be held out for testing",
+                rows.len()
+            )));
+        }
+        let held_out = ((rows.len() as f64 * fraction).round() as usize).clamp(1, rows.len() - 1);
+        let order = Draws::new(seed, SPLIT_STREAM, class).permutation(rows.len());
+        let (tested, trained) = order.split_at(held_out);
+        test.extend(tested.iter().map(|&index| rows[index as usize]));
+        train.extend(trained.iter().map(|&index| rows[index as usize]));
+    }
+    train.sort_unstable();
+    test.sort_unstable();
+    Ok((dataset.select(&train)?, dataset.select(&test)?))
+}
+
+/// Reads a folder: IDX files (`train-images-idx3-ubyte` and its three fellows, plain or `.gz`, with an optional
+/// `classes.txt`) or images sorted into one folder a class.
+///
+/// An image folder may hold `train/` and `test/` (or `val/`) with the class folders inside; otherwise 10 % of each class,
+/// chosen by `seed`, become the test set. PNG, JPEG and WebP are told apart by content. Images are resized until they
+/// cover `size` x `size` and cropped about the centre. Without a `size`, that is the images' own if they are all equal,
+/// square and at most 64; else 32 if the median of the short sides is below 64, and 64 otherwise. They keep one channel
+/// only if every file is grey. IDX images stay as they are unless a `size` is given.
+///
+/// # Errors
+/// [`Error::Data`], [`Error::Format`] or [`Error::Io`], each naming the file and saying what to do.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn read_source(path: &Path, size: Option<usize>, seed: u64) -> Result<Source> {
+    check_folder(path)?;
+    if let Some(size) = size.filter(|size| !(1..=LARGEST_SIDE).contains(size)) {
+        return Err(Error::Data(format!("images cannot be resized to {size} pixels: give 1 to {LARGEST_SIDE}")));
+    }
+    if !idx::is_idx_dir(path) {
+        return folder::read(path, size, seed);
+    }
+    let source = idx::read_idx_dir(path)?;
+    let Some(size) = size else { return Ok(source) };
+    Ok(Source { train: source.train.resized(size, size)?, test: source.test.resized(size, size)?, ..source })
+}
+
+/// Reads only the images to test on: the test half of a source if it has one, else all its images, with this many
+/// channels and this size, as those of the training set. Labels count the classes found: see [`Dataset::with_classes`].
+///
+/// # Errors
+/// As [`read_source`]; [`Error::Data`] if IDX images have another number of channels.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn read_test(path: &Path, channels: usize, height: usize, width: usize) -> Result<Dataset> {
+    check_folder(path)?;
+    if !idx::is_idx_dir(path) {
+        return folder::read_test(path, channels, (height, width));
+    }
+    let test = idx::read_idx_test(path)?.resized(height, width)?;
+    if test.images().channels() == channels {
+        return Ok(test);
+    }
+    let path = path.display();
+    Err(Error::Data(format!(
+        "the test images in {path} are grey, but {channels} channels are needed: give an image folder"
+    )))
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn check_folder(path: &Path) -> Result<()> {
+    let shown = path.display();
+    let advice = "give a folder with one sub-folder of images a class, or with IDX files";
+    if path.is_dir() {
+        return Ok(());
+    }
+    Err(Error::Data(if !path.exists() {
+        format!("there is no folder {shown}: {advice}")
+    } else if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("zip")) {
+        format!("{shown} is a zip archive, which is not read yet: unpack it and give the folder")
+    } else {
+        format!("{shown} is a file: {advice}")
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Images;
+
+    /// Images of one pixel, whose value is their row.
+    fn set(labels: &[u32]) -> Dataset {
+        let pixels = (0..labels.len() as u8).collect();
+        let classes = ["a", "b", "c"].map(String::from).into();
+        Dataset::new(classes, Images::new(1, 1, 1, pixels).unwrap(), labels.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn a_split_is_disjoint_and_repeatable() {
+        let labels: Vec<u32> = (0..100).map(|i| if i < 2 { 2 } else { i % 2 }).collect();
+        let (train, test) = split_per_class(&set(&labels), 0.1, 7).unwrap();
+        let counts: Vec<usize> = (0..3).map(|class| test.of_class(class).len()).collect();
+        assert_eq!(counts, [5, 5, 1]);
+        let mut all = [train.images().pixels(), test.images().pixels()].concat();
+        assert!(train.images().pixels().is_sorted() && test.images().pixels().is_sorted());
+        all.sort_unstable();
+        assert_eq!(all, (0..100).collect::<Vec<u8>>());
+        assert_eq!(split_per_class(&set(&labels), 0.1, 7).unwrap(), (train.clone(), test));
+        assert_ne!(split_per_class(&set(&labels), 0.1, 8).unwrap().0, train);
+    }
+
+    #[test]
+    fn what_cannot_be_split_is_refused() {
+        assert!(split_per_class(&set(&[0, 0, 1, 1, 2]), 0.1, 0).is_err());
+        for fraction in [0.0, 1.0, f64::NAN] {
+            assert!(split_per_class(&set(&[0, 0, 1, 1, 2, 2]), fraction, 0).is_err());
+        }
+    }
+
+    #[test]
+    fn halves_must_fit() {
+        let source = |train: &Dataset, test: &Dataset| Source::new(train.clone(), test.clone(), "x".into(), 0);
+        let full = set(&[0, 1, 2]);
+        assert!(source(&full, &set(&[2])).is_ok());
+        assert!(source(&set(&[0, 1]), &full).is_err());
+        assert!(source(&full, &full.clone().resized(2, 2).unwrap()).is_err());
+        let one = Dataset::new(vec!["a".into()], full.images().clone(), vec![0; 3]).unwrap();
+        assert!(source(&one, &one).is_err());
+    }
+}

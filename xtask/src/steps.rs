@@ -1,0 +1,123 @@
+//! The steps of `cargo xtask test`: which commands, with which features, in which order.
+
+use std::{
+    env,
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::setup::{self, Need, WASM_TARGET};
+
+/// Every engine that a test can reach without special hardware. All native steps name the same set: cargo compiles
+/// candle and wgpu anew for each set of features.
+const NATIVE_FEATURES: &[&str] = &["--features", "attar/candle,attar/webgpu"];
+
+/// One entry of the run.
+pub struct Step {
+    pub name: &'static str,
+    pub action: Action,
+}
+
+/// What there is to do.
+pub enum Action {
+    /// Counts as one: passed if the command exits with 0.
+    Check(Command),
+    /// Counts each test that the command's libtest binaries report.
+    Tests(Command),
+    /// Counts as one skipped; the sentence says what to do about it.
+    Skip(String),
+}
+
+/// Everything, cheapest first, on a machine that [`setup`] has looked at.
+pub fn all() -> Vec<Step> {
+    let adapter = setup::vulkan_adapter();
+    let mut steps = vec![formatting()];
+    steps.extend(wasm());
+    steps.extend([native_clippy(), docs(), cuda(), tests(&adapter)]);
+    if let Need::Unmet(what_to_do) = adapter {
+        steps.push(Step { name: "tests on WebGPU", action: Action::Skip(what_to_do) });
+    }
+    steps
+}
+
+fn formatting() -> Step {
+    check("formatting", cargo(&["fmt", "--all", "--check"]))
+}
+
+/// The core alone, with and without its only engine for the browser, under the stricter configuration.
+fn wasm() -> [Step; 2] {
+    let target = setup::wasm_target();
+    let variants: [(_, &[&str]); 2] =
+        [("clippy for wasm32", &[]), ("clippy for wasm32 with webgpu", &["--features", "webgpu"])];
+    variants.map(|(name, features)| {
+        if let Need::Unmet(what_to_do) = &target {
+            return Step { name, action: Action::Skip(what_to_do.clone()) };
+        }
+        let mut command = cargo(&["clippy", "--release", "--package", "attar", "--lib", "--target", WASM_TARGET]);
+        command.arg("--no-default-features").args(features).args(["--", "-D", "warnings"]);
+        command.env("CLIPPY_CONF_DIR", root().join("xtask/clippy-wasm"));
+        check(name, command)
+    })
+}
+
+fn native_clippy() -> Step {
+    let mut command = cargo(&["clippy", "--release", "--workspace", "--all-targets"]);
+    command.args(NATIVE_FEATURES).args(["--", "-D", "warnings"]);
+    check("clippy", command)
+}
+
+fn docs() -> Step {
+    let mut command = cargo(&["doc", "--release", "--workspace", "--no-deps"]);
+    command.args(NATIVE_FEATURES).env("RUSTDOCFLAGS", "-D warnings");
+    check("docs", command)
+}
+
+/// Type-checks what only a build for CUDA compiles, on any machine: a stand-in takes the place of NVIDIA's compiler.
+/// It has a target folder of its own lest its empty kernels end up in a real build.
+fn cuda() -> Step {
+    let name = "type check for CUDA";
+    if cfg!(windows) {
+        let reason = "the stand-in for nvcc is a shell script; run this check on Linux or macOS".into();
+        return Step { name, action: Action::Skip(reason) };
+    }
+    let folder = root().join("xtask/stand-in-nvcc");
+    let mut command = cargo(&["check", "--release", "--package", "attar", "--lib", "--features", "cuda,cudnn"]);
+    command.arg("--target-dir").arg(root().join("target/cuda-check"));
+    // candle-kernels asks for NVCC, cudarc for the first nvcc on the path; without the capability both ask the driver.
+    command.env("NVCC", folder.join("nvcc")).env("PATH", path_with(&folder)).env("CUDA_COMPUTE_CAP", "80");
+    check(name, command)
+}
+
+fn tests(adapter: &Need) -> Step {
+    let mut command = cargo(&["test", "--release", "--workspace", "--no-fail-fast"]);
+    command.args(NATIVE_FEATURES);
+    // Where an adapter was found, a test that finds none has found a mistake and must not pass quietly.
+    match adapter {
+        Need::Met => command.env("ATTAR_TEST_WEBGPU", "required"),
+        Need::Unmet(_) => command.env("ATTAR_TEST_WEBGPU", "skip"),
+        Need::Unknown => command.env_remove("ATTAR_TEST_WEBGPU"),
+    };
+    Step { name: "tests", action: Action::Tests(command) }
+}
+
+fn check(name: &'static str, command: Command) -> Step {
+    Step { name, action: Action::Check(command) }
+}
+
+/// The cargo that runs us, at the root of the workspace.
+fn cargo(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root()).args(arguments);
+    command
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the root of the workspace").into()
+}
+
+fn path_with(folder: &Path) -> OsString {
+    let rest = env::var_os("PATH").unwrap_or_default();
+    let folders = [folder.to_owned()].into_iter().chain(env::split_paths(&rest));
+    env::join_paths(folders).expect("a folder of the repository has no `:` in its name")
+}
