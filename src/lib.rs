@@ -1,13 +1,23 @@
 //! Attar distils a labelled image data set into a few synthetic images per class.
 pub mod data;
+pub mod distill;
 pub mod engine;
 pub mod error;
+pub mod evaluate;
 pub mod graph;
+pub mod method;
 pub mod nn;
+pub mod pool;
 pub mod program;
 pub mod recipe;
 pub mod rng;
 pub mod shape;
+mod streams;
+mod train;
 
+pub use data::{Dataset, Distilled, Source};
+pub use distill::{Distillation, Phase, Progress};
 pub use error::{Error, Result};
+pub use evaluate::{Accuracy, Evaluation, Protocol};
+pub use pool::Pool;
 pub use recipe::Recipe;

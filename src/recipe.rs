@@ -34,10 +34,21 @@ pub struct Recipe {
     pub iterations: usize,
     /// Key of every random draw.
     pub seed: u64,
+    pub labels: Labels,
     pub network: NetworkRecipe,
     pub pool: PoolRecipe,
     pub method: MethodRecipe,
     pub evaluation: EvaluationRecipe,
+}
+
+/// What stands beside the images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Labels {
+    /// The class.
+    Hard,
+    /// Class probabilities of each decoded picture, mean over the trained networks of the pool.
+    Soft,
 }
 
 /// The network that distillation looks through.
@@ -166,6 +177,22 @@ pub struct EvaluationRecipe {
     pub protocol: String,
     /// Networks trained on each set.
     pub repeats: usize,
+    /// Another width than the protocol's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub width: Option<usize>,
+    /// Other epochs than the protocol's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epochs: Option<usize>,
+    /// Another bound on the batches of one training than the protocol's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most_steps: Option<usize>,
+}
+
+impl EvaluationRecipe {
+    /// The protocol of this name as it stands.
+    pub fn named(protocol: &str, repeats: usize) -> EvaluationRecipe {
+        EvaluationRecipe { protocol: protocol.into(), repeats, width: None, epochs: None, most_steps: None }
+    }
 }
 
 impl Recipe {
@@ -175,6 +202,7 @@ impl Recipe {
             images_per_class: 10,
             iterations: 60,
             seed: 0,
+            labels: Labels::Hard,
             network: NetworkRecipe { depth: 0, width: 32, norm: Norm::Instance, pooling: Pooling::Average },
             pool: PoolRecipe { networks: 4, epochs: 4, training: TrainingRecipe::pool() },
             method: MethodRecipe::Ncfm(NcfmRecipe {
@@ -183,7 +211,7 @@ impl Recipe {
                 frequencies: 1024,
                 ..NcfmRecipe::published()
             }),
-            evaluation: EvaluationRecipe { protocol: "quick".into(), repeats: 3 },
+            evaluation: EvaluationRecipe::named("quick", 3),
         }
     }
 
@@ -195,7 +223,7 @@ impl Recipe {
             network: NetworkRecipe { depth: 0, width: 128, norm: Norm::Instance, pooling: Pooling::Average },
             pool: PoolRecipe { networks: 20, epochs: 60, training: TrainingRecipe::pool() },
             method: MethodRecipe::Ncfm(NcfmRecipe::published()),
-            evaluation: EvaluationRecipe { protocol: "ncfm".into(), repeats: 10 },
+            evaluation: EvaluationRecipe::named("ncfm", 10),
             ..Recipe::ncfm()
         }
     }

@@ -1,4 +1,5 @@
 //! Readers and writers of data through their public faces: what is written is read, and no bytes make a reader panic.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic like tests")]
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -212,7 +213,7 @@ fn golden() -> Distilled {
         height: 2,
         width: 2,
         labels: vec![0, 1],
-        soft: Some(vec![0.75, 0.25, 0.125, 0.875]),
+        soft: Some([0.75, 0.25, 0.125, 0.875].repeat(4)),
         classes: vec!["T-shirt/top".into(), "été".into()],
         normalisation: Normalisation { mean: vec![0.25, 0.5, 0.75], std: vec![0.5, 0.25, 0.125] },
         factor: 2,

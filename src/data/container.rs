@@ -6,7 +6,7 @@
 //! 2       version of the format
 //! 4       length of the header
 //! ...     header: postcard of `HeaderV1`
-//! ...     payload: raw deflate of the pixels [n, c, h, w], then of the soft labels [n, classes] if there are any
+//! ...     payload: raw deflate of the pixels [n, c, h, w], then of the soft labels [n factor^2, classes] if there are any
 //! 4       CRC-32 of everything before
 //! ```
 //!
@@ -153,7 +153,8 @@ impl HeaderV1 {
 
     /// Bytes of the unpacked payload.
     fn content_bytes(&self) -> Option<u64> {
-        let soft = if self.soft { (self.labels.len() as u64).checked_mul(4 * self.classes.len() as u64)? } else { 0 };
+        let pictures = (self.labels.len() as u64).checked_mul(u64::from(self.factor).checked_pow(2)?)?;
+        let soft = if self.soft { pictures.checked_mul(4 * self.classes.len() as u64)? } else { 0 };
         self.plane_bytes()?.checked_add(soft)
     }
 

@@ -69,7 +69,8 @@ pub struct Distilled {
     pub width: usize,
     /// One class an image.
     pub labels: Vec<u32>,
-    /// Class probabilities (not logits) of each image, `[n, classes]`.
+    /// Class probabilities (not logits) of each decoded picture, `[n factor^2, classes]`, tile-major as
+    /// [`decode`](crate::nn::decode::decode) gives them.
     pub soft: Option<Vec<f32>>,
     /// The class names, by label.
     pub classes: Vec<String>,
@@ -158,9 +159,11 @@ impl Distilled {
 
     fn soft_fault(&self) -> Option<String> {
         let (soft, n, classes) = (self.soft.as_ref()?, self.len(), self.classes.len());
-        if n.checked_mul(classes) != Some(soft.len()) {
+        let pictures = (self.factor as usize).checked_pow(2).and_then(|tiles| tiles.checked_mul(n));
+        if pictures.and_then(|pictures| pictures.checked_mul(classes)) != Some(soft.len()) {
             let found = soft.len();
-            return Some(format!("{n} images of {classes} classes are not {found} soft labels"));
+            let factor = self.factor;
+            return Some(format!("{n} images of factor {factor} and {classes} classes are not {found} soft labels"));
         }
         let bad = soft.iter().find(|value| !(0.0..=1.0).contains(*value))?;
         Some(format!("a soft label of {bad} is not a probability"))

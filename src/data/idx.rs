@@ -48,7 +48,7 @@ pub struct IdxFiles<'a> {
 ///
 /// # Errors
 /// [`Error::Format`] if a file is not IDX, damaged or cut short; [`Error::Data`] if they do not fit together.
-pub fn from_idx_bytes(files: &IdxFiles, name: &str) -> Result<Source> {
+pub fn from_idx_bytes(files: &IdxFiles<'_>, name: &str) -> Result<Source> {
     let part = |stem: &str, bytes| Part { name: format!("{stem} of {name}"), bytes };
     let train =
         dataset(&part(TRAIN_IMAGES, files.train_images), &part(TRAIN_LABELS, files.train_labels), files.classes)?;
@@ -111,7 +111,7 @@ fn find(folder: &Path, stem: &str) -> Result<PathBuf> {
     })
 }
 
-fn dataset(images: &Part, labels: &Part, classes: Option<&str>) -> Result<Dataset> {
+fn dataset(images: &Part<'_>, labels: &Part<'_>, classes: Option<&str>) -> Result<Dataset> {
     let ([n, height, width], pixels) = images.read()?;
     let ([label_count], values) = labels.read()?;
     if n != label_count {

@@ -8,6 +8,13 @@ use crate::error::{Error, Result};
 /// Names of the devices on this machine that [`open`] accepts, besides `auto`, best first.
 pub async fn available() -> Vec<String> {
     let mut names = Vec::new();
+    #[cfg(feature = "candle")]
+    names.extend(super::candle::available());
+    // Last of the engines: its adapter may be a software one, which is no match for candle.
+    #[cfg(feature = "webgpu")]
+    if super::webgpu::WebGpu::available().await {
+        names.push("webgpu".into());
+    }
     names.extend(["reference:f32", "reference:f64"].map(String::from));
     names
 }
@@ -24,6 +31,10 @@ pub async fn open(name: &str) -> Result<Arc<dyn Engine>> {
         return Err(Error::NoDevice { asked: name.into(), available });
     }
     match chosen {
+        #[cfg(feature = "webgpu")]
+        "webgpu" => Ok(Arc::new(super::webgpu::WebGpu::open().await?)),
+        #[cfg(feature = "candle")]
+        name if name.starts_with("candle:") => Ok(Arc::new(super::candle::CandleEngine::open(name)?)),
         "reference:f32" => Ok(Arc::new(Reference::f32())),
         "reference:f64" => Ok(Arc::new(Reference::f64())),
         _ => Err(Error::NoDevice { asked: name.into(), available }),

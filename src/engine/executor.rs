@@ -102,9 +102,10 @@ impl Executor {
         })
     }
 
-    /// Forgets a buffer; programs that bind to it by name can no longer run.
-    pub fn remove(&mut self, name: &str) {
-        self.buffers.remove(name);
+    /// Forgets the programs and buffers whose names begin with `prefix`.
+    pub fn release(&mut self, prefix: &str) {
+        self.programs.retain(|name, _| !name.starts_with(prefix));
+        self.buffers.retain(|name, _| !name.starts_with(prefix));
     }
 
     /// Writes f32 values, row-major.

@@ -3,9 +3,13 @@
 //! An engine loads a [`Program`] once and runs it many times on buffers it owns. A run only queues work; several
 //! may be in flight, in order; [`Engine::read`] is the only thing to wait for.
 
+#[cfg(feature = "candle")]
+pub mod candle;
 mod device;
 mod executor;
 pub mod reference;
+#[cfg(feature = "webgpu")]
+pub mod webgpu;
 
 use std::{
     any::Any,

@@ -13,6 +13,7 @@ impl<'g> Tensor<'g> {
     /// Matrix product in which either side may be stored transposed: with `ta` this is `[.., k, m]`, with `tb` the
     /// other is `[.., n, k]`.
     #[track_caller]
+    #[expect(clippy::fn_params_excessive_bools, reason = "one flag a side, as in BLAS")]
     pub fn matmul_t(self, ta: bool, other: Tensor<'g>, tb: bool) -> Tensor<'g> {
         let (a, b) = (self.computable(), other.computable());
         let shape = matmul_shape(a.shape(), ta, b.shape(), tb);
@@ -170,6 +171,7 @@ impl Conv {
 }
 
 /// Common leading axes, rows and columns of a product.
+#[expect(clippy::fn_params_excessive_bools, reason = "one flag a side, as in BLAS")]
 fn matmul_shape(a: Shape, ta: bool, b: Shape, tb: bool) -> Option<(Shape, usize, usize)> {
     let (ra, rb) = (a.rank().checked_sub(2)?, b.rank().checked_sub(2)?);
     let pair = |s: Shape, lead: usize, transposed: bool| {

@@ -249,6 +249,7 @@ fn binary<'g>(
 }
 
 /// With A' = A or its transpose and B' likewise: dA' = g B'^T and dB' = A'^T g, written as one product each.
+#[expect(clippy::fn_params_excessive_bools, reason = "one flag a side, as in BLAS")]
 fn matmul<'g>(index: usize, g: Tensor<'g>, a: Tensor<'g>, ta: bool, b: Tensor<'g>, tb: bool) -> Tensor<'g> {
     match (index, ta, tb) {
         (0, false, _) => g.matmul_t(false, b, !tb),

@@ -11,5 +11,5 @@ pub mod optim;
 mod params;
 pub mod schedule;
 
-pub use network::{Architecture, Forward, ImageSize, Network, Norm, Pooling};
+pub use network::{Architecture, Forward, ImageSize, Network, Norm, Pooling, normalise};
 pub use params::{Param, Table};

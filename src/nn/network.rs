@@ -202,6 +202,13 @@ impl Network {
     }
 }
 
+/// `(x - mean) / std` for images `x [n, c, h, w]`, per channel.
+#[track_caller]
+pub fn normalise<'g>(x: Tensor<'g>, mean: &[f32], std: &[f32]) -> Tensor<'g> {
+    let own = |values: &[f32]| x.graph().constant(values, [1, values.len(), 1, 1]);
+    (x - own(mean)) / own(std)
+}
+
 /// Padding of a block's convolution: 3 for the first of a grey image, which takes 28x28 to 32x32.
 fn padding(block: usize, channels: usize) -> usize {
     if block == 0 && channels == 1 { 3 } else { 1 }

@@ -205,7 +205,7 @@ impl Rewriter {
             (Binary::Mul | Binary::Div, _, Some(-1.0)) => {
                 return Some(self.make(Op::Unary(Unary::Neg), vec![a], shape));
             }
-            (Binary::Mul, Some(0.0), _) | (Binary::Mul, _, Some(0.0)) | (Binary::Div, Some(0.0), _) => {
+            (Binary::Mul | Binary::Div, Some(0.0), _) | (Binary::Mul, _, Some(0.0)) => {
                 return Some(self.fill(0.0, shape));
             }
             (Binary::Mul, _, Some(factor)) => {

@@ -1,20 +1,22 @@
 //! Shared by the integration tests: the engines compiled in, and random programs.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub mod fixtures;
 pub mod generator;
 
 use std::sync::Arc;
 
-use attar::engine::{Buffer, Engine, Scalars, open, reference::Reference};
+use attar::engine::{Buffer, Engine, Host, Scalars, open, reference::Reference};
 use attar::{engine::Data, graph::Kind, program::Program};
 
 /// Every engine compiled in and there, besides the references.
 pub fn engines() -> Vec<Arc<dyn Engine>> {
     let names = pollster::block_on(attar::engine::available());
-    let required = std::env::var("ATTAR_TEST_WEBGPU").is_ok_and(|value| value == "required");
-    let skipped = std::env::var("ATTAR_TEST_WEBGPU").is_ok_and(|value| value == "skip");
-    assert!(!required || names.iter().any(|name| name == "webgpu"), "no WebGPU adapter, though one is required");
-    let chosen = names.iter().filter(|name| !name.starts_with("reference") && !(skipped && *name == "webgpu"));
+    let asked = std::env::var("ATTAR_TEST_WEBGPU").unwrap_or_default();
+    let skipped = asked == "skip";
+    let there = !cfg!(feature = "webgpu") || names.iter().any(|name| name == "webgpu");
+    assert!(asked != "required" || there, "no WebGPU adapter, though one is required");
+    let chosen = names.iter().filter(|name| !(name.starts_with("reference") || skipped && *name == "webgpu"));
     chosen.map(|name| pollster::block_on(open(name)).expect("an available engine opens")).collect()
 }
 
@@ -52,7 +54,7 @@ pub fn run(
     let buffers = bind(engine, program, values)?;
     engine.load(program)?.run(&buffers.iter().collect::<Vec<_>>(), scalars)?;
     let written = program.slots().iter().zip(&buffers).filter(|(slot, _)| slot.role.written().is_some());
-    written.map(|(_, buffer)| pollster::block_on(engine.read(buffer)).map(|host| host.into_f32())).collect()
+    written.map(|(_, buffer)| pollster::block_on(engine.read(buffer)).map(Host::into_f32)).collect()
 }
 
 /// The same in double precision.

@@ -1,0 +1,39 @@
+//! Rows by number, and the sums that come back.
+
+use super::Task;
+use crate::engine::webgpu::kernel::{Kernel, Shader};
+
+/// Elements of one row of a tensor whose first axis counts rows.
+fn row_len(len: usize, rows: usize) -> usize {
+    len / rows.max(1)
+}
+
+pub(super) fn take(task: &Task<'_>) -> Kernel {
+    let rows = task.shapes[0].dim(0);
+    let row = row_len(task.len(), task.node.shape.dim(0));
+    let body = format!(
+        "let row = rows(i / {row}u);
+result[i] = 0.0;
+if (row < {rows}u) {{
+    result[i] = x(row * {row}u + i % {row}u);
+}}"
+    );
+    Shader::new().operand("x", 0, task.operands[0]).operand("rows", 1, task.operands[1]).each(task.len(), &body)
+}
+
+/// Each element looks for its row among all that were taken, in increasing order.
+pub(super) fn transpose(task: &Task<'_>) -> Kernel {
+    let row = row_len(task.len(), task.node.shape.dim(0));
+    let taken = task.shapes[1].elements();
+    let body = format!(
+        "let row = i / {row}u;
+var total = 0.0;
+for (var k = 0u; k < {taken}u; k += 1u) {{
+    if (rows(k) == row) {{
+        total += x(k * {row}u + i % {row}u);
+    }}
+}}
+result[i] = total;"
+    );
+    Shader::new().operand("x", 0, task.operands[0]).operand("rows", 1, task.operands[1]).each(task.len(), &body)
+}

@@ -1,0 +1,81 @@
+//! Methods: what moves the canvases. A method is a few named programs, a table of named buffers, a small cursor, and
+//! [`Method::advance`], which does one bounded unit of work.
+
+pub mod ncfm;
+
+use std::{future::Future, pin::Pin};
+
+use crate::{engine::Executor, error::Result};
+
+/// A future of one unit's outcome.
+pub type Unit<'a> = Pin<Box<dyn Future<Output = Result<Advance>> + Send + 'a>>;
+
+/// What came of a unit of work.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Advance {
+    /// One unit is done; the iteration is not.
+    Unit,
+    /// The last unit of an iteration: its mean losses over classes.
+    Iteration { matching: f32, calibration: f32 },
+}
+
+/// A distillation method in mid-run. Between units all of its state is in the executor's buffers named by
+/// [`Method::buffers`] and in [`Method::cursor`]; everything else is a function of these and of the recipe.
+pub trait Method: Send {
+    /// Does one unit of work.
+    fn advance<'a>(&'a mut self, exec: &'a mut Executor) -> Unit<'a>;
+
+    /// Units in one iteration, the most there are.
+    fn units_per_iteration(&self) -> u64;
+
+    /// Iterations finished.
+    fn iteration(&self) -> usize;
+
+    /// Names of the buffers that a checkpoint holds.
+    fn buffers(&self) -> Vec<String>;
+
+    /// Names of the buffers of canvases, class by class, each `[ipc, c, h, w]` in [0, 1].
+    fn canvases(&self) -> Vec<String>;
+
+    /// Names of the copies of the canvases from the last iteration whose losses were finite.
+    fn good_canvases(&self) -> Vec<String>;
+
+    /// The host's part of the state.
+    fn cursor(&self) -> Vec<u8>;
+
+    /// Puts the cursor back and rebuilds what follows from it; the buffers have been written already.
+    ///
+    /// # Errors
+    /// [`crate::Error::Format`] if the bytes are no cursor of this method; errors of the engine.
+    fn restore(&mut self, exec: &mut Executor, cursor: &[u8]) -> Result<()>;
+}
+
+/// What a method knows of the real set and of the pool.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    pub images_per_class: usize,
+    pub seed: u64,
+    pub network: crate::nn::Network,
+    /// Per-channel normalisation.
+    pub mean: Vec<f32>,
+    pub std: Vec<f32>,
+    /// Rows of the real set of each class.
+    pub rows: Vec<Vec<u32>>,
+    /// Number of real images, in the buffer [`REAL_PIXELS`].
+    pub real: usize,
+    /// Networks in the pool, in the buffers [`initial`] and [`trained`].
+    pub networks: usize,
+}
+
+/// Name of the buffer of the real set, u8 `[n, c, h, w]`.
+pub const REAL_PIXELS: &str = "real.pixels";
+
+/// Name of the buffer of the initial parameters of network `index` of the pool.
+pub fn initial(index: usize) -> String {
+    format!("pool.{index}.initial")
+}
+
+/// Name of the buffer of the trained parameters of network `index` of the pool.
+pub fn trained(index: usize) -> String {
+    format!("pool.{index}.trained")
+}

@@ -1,0 +1,89 @@
+//! The sampling network climbs what the images descend.
+
+use std::sync::Arc;
+
+use pollster::block_on;
+
+use super::*;
+use crate::{
+    engine::{Data, reference::Reference},
+    nn::{Architecture, ImageSize, Network},
+    recipe::{MethodRecipe, Recipe},
+    rng::Draws,
+};
+
+const IMAGE: ImageSize = ImageSize { channels: 1, height: 8, width: 8 };
+
+/// A run on two classes of noise with a pool of one untrained network.
+fn run(sampling: Sampling, micro_batch: usize) -> (Executor, Ncfm) {
+    let MethodRecipe::Ncfm(preset) = Recipe::ncfm().method;
+    let recipe = NcfmRecipe { real_batch: 6, micro_batch, frequencies: 32, sampling, ..preset };
+    let network = Network::new(Architecture::convnet(2, 4), IMAGE, 2).expect("it fits");
+    let mut exec = Executor::new(Arc::new(Reference::f32()));
+    let mut draws = Draws::new(5, 0, 0);
+    let pixels: Vec<u8> = (0..16 * 64).map(|_| draws.below(256) as u8).collect();
+    exec.ensure(REAL_PIXELS, Kind::Pixels, IMAGE.batch(16)).expect("it fits");
+    exec.set(REAL_PIXELS, Data::Pixels(&pixels)).expect("it fits");
+    for name in [initial(0), trained(0)] {
+        exec.ensure(&name, Kind::F32, [network.table().len()]).expect("it fits");
+        exec.set_f32(&name, &network.init(&mut draws)).expect("it fits");
+    }
+    let setting = Setting {
+        images_per_class: 1,
+        seed: 1,
+        network,
+        mean: vec![0.5],
+        std: vec![0.3],
+        rows: vec![(0..8).collect(), (8..16).collect()],
+        real: 16,
+        networks: 1,
+    };
+    let canvases = vec![(0..64).map(|_| draws.uniform() as f32).collect(); 2];
+    let ncfm = Ncfm::new(&mut exec, recipe, setting, &canvases).expect("it fits");
+    (exec, ncfm)
+}
+
+fn network() -> Sampling {
+    Sampling::Network { lr: 1e-2, momentum: 0.5, scale: 1.0 }
+}
+
+#[test]
+fn the_sampling_network_raises_the_loss_it_maximises() {
+    let (mut exec, ncfm) = run(network(), 6);
+    ncfm.open_window(&mut exec).expect("it runs");
+    let mut losses = Vec::new();
+    for _ in 0..30 {
+        // The window stays, and with it the noise and the images: only psi moves.
+        ncfm.ascend(&mut exec).expect("it runs");
+        losses.push(block_on(exec.get_f32("ncfm.ascend.loss")).expect("it reads")[0]);
+    }
+    assert!(losses[29] > 1.05 * losses[0], "{losses:?}");
+    assert!(losses.windows(2).filter(|pair| pair[1] > pair[0]).count() > 24, "{losses:?}");
+}
+
+#[test]
+fn frequencies_of_the_sampling_network_are_distinct_and_bounded() {
+    let (mut exec, ncfm) = run(network(), 6);
+    ncfm.open_window(&mut exec).expect("it runs");
+    let t = block_on(exec.get_f32("ncfm.t")).expect("it reads");
+    let mut rows: Vec<Vec<u32>> = t.chunks(t.len() / 32).map(|row| row.iter().map(|v| v.to_bits()).collect()).collect();
+    rows.sort();
+    rows.dedup();
+    assert_eq!(rows.len(), 32);
+    assert!(t.iter().all(|v| v.abs() <= 1.0));
+}
+
+#[test]
+fn micro_batches_do_not_change_the_real_side() {
+    let sums = |micro_batch: usize| {
+        let (mut exec, ncfm) = run(Sampling::Normal, micro_batch);
+        ncfm.open_window(&mut exec).expect("it runs");
+        ncfm.real(&exec, 1).expect("it runs");
+        block_on(exec.get_f32("ncfm.re.1")).expect("it reads")
+    };
+    let whole = sums(6);
+    for micro in [1, 4] {
+        let parts = sums(micro);
+        assert!(whole.iter().zip(&parts).all(|(a, b)| (a - b).abs() < 1e-4), "{whole:?} {parts:?}");
+    }
+}

@@ -1,0 +1,245 @@
+//! The pool of networks that distillation looks through: each with its initial and its trained parameters.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    data::{Dataset, Normalisation},
+    engine::{Data, Engine, Executor},
+    error::{Error, Result},
+    graph::Kind,
+    method,
+    nn::{Architecture, ImageSize, Network},
+    recipe::Recipe,
+    streams::Use,
+    train::{Trainer, TrainingDraws, one_hot},
+};
+
+/// Trained networks with the parameters they started from, and what they fit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pool {
+    pub architecture: PoolKey,
+    pub networks: Vec<Member>,
+}
+
+/// What a pool was trained on and for; another run may use it if its own is equal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PoolKey {
+    /// The network as text, for the comparison and for messages.
+    pub network: String,
+    /// Fingerprint of the training images.
+    pub fingerprint: String,
+}
+
+/// One network of a pool, flat parameters.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Member {
+    pub initial: Vec<f32>,
+    pub trained: Vec<f32>,
+}
+
+const MAGIC: &[u8; 8] = b"ATTARPL1";
+
+impl PoolKey {
+    /// The key of pools for this recipe and these images.
+    pub(crate) fn new(recipe: &Recipe, data: &Dataset) -> PoolKey {
+        let network = format!("{:?} for {:?}", recipe.network.architecture(image_size(data)), image_size(data));
+        PoolKey { network, fingerprint: data.fingerprint() }
+    }
+}
+
+impl Pool {
+    /// The pool as a file: magic, postcard, checksum.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend(postcard::to_stdvec(self).unwrap_or_default());
+        bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
+        bytes
+    }
+
+    /// Reads what [`Pool::to_bytes`] wrote.
+    ///
+    /// # Errors
+    /// [`Error::Format`] if it is no pool or is damaged.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Pool> {
+        let body = bytes.len().checked_sub(4).filter(|&body| body >= MAGIC.len() && bytes.starts_with(MAGIC));
+        let body = body.ok_or_else(|| Error::Format("this is no pool file: make one with `attar pool`".into()))?;
+        if crc32fast::hash(&bytes[..body]).to_le_bytes() != bytes[body..] {
+            return Err(Error::Format("the pool file is damaged: its checksum is wrong".into()));
+        }
+        postcard::from_bytes(&bytes[MAGIC.len()..body])
+            .map_err(|_| Error::Format("the pool file was written by another version: train the pool again".into()))
+    }
+}
+
+/// The training of a pool, one batch a unit.
+pub(crate) struct PoolTraining {
+    trainer: Trainer,
+    networks: usize,
+    cursor: PoolCursor,
+}
+
+/// Where the training stands: network and batch.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub(crate) struct PoolCursor {
+    pub member: usize,
+    pub step: u64,
+}
+
+const DRAWS: TrainingDraws =
+    TrainingDraws { init: Use::PoolInit, batches: Use::PoolBatches, augment: Use::PoolAugment };
+
+impl PoolTraining {
+    pub(crate) fn new(
+        exec: &mut Executor,
+        recipe: &Recipe,
+        network: &Network,
+        data: &Dataset,
+        channels: &Normalisation,
+    ) -> Result<PoolTraining> {
+        let targets = one_hot(data.labels(), network.classes());
+        let trainer = Trainer::new(
+            exec,
+            ("pool.training", method::REAL_PIXELS),
+            network.clone(),
+            &targets,
+            channels,
+            (recipe.pool.training.clone(), recipe.pool.epochs),
+            (recipe.seed, DRAWS),
+        )?;
+        make_buffers(exec, network, recipe.pool.networks)?;
+        Ok(PoolTraining { trainer, networks: recipe.pool.networks, cursor: PoolCursor::default() })
+    }
+
+    /// One batch. Whether the pool is complete.
+    pub(crate) async fn advance(&mut self, exec: &mut Executor) -> Result<bool> {
+        let PoolCursor { member, step } = self.cursor;
+        if member == self.networks {
+            return Ok(true);
+        }
+        if step == 0 {
+            self.trainer.start(exec, member)?;
+            exec.copy(&self.trainer.theta(), &method::initial(member))?;
+        }
+        if step < self.trainer.steps() {
+            self.trainer.step(exec, member, step)?;
+            if self.trainer.ends_epoch(step) {
+                let loss = self.trainer.take_loss(exec, step).await?;
+                tracing::debug!(member, step, loss, "pool");
+            }
+            self.cursor.step += 1;
+        }
+        if self.cursor.step >= self.trainer.steps() {
+            exec.copy(&self.trainer.theta(), &method::trained(member))?;
+            self.cursor = PoolCursor { member: member + 1, step: 0 };
+        }
+        Ok(self.cursor.member == self.networks)
+    }
+
+    /// Batches done and batches in all.
+    pub(crate) fn progress(&self) -> (u64, u64) {
+        let each = self.trainer.steps().max(1);
+        (self.cursor.member as u64 * each + self.cursor.step, self.networks as u64 * each)
+    }
+
+    pub(crate) fn cursor(&self) -> PoolCursor {
+        self.cursor
+    }
+
+    pub(crate) fn restore(&mut self, cursor: PoolCursor) {
+        self.cursor = cursor;
+    }
+
+    /// Names of the buffers that a checkpoint holds.
+    pub(crate) fn buffers(&self) -> Vec<String> {
+        let mut names = self.trainer.state();
+        names.extend(member_buffers(self.cursor.member));
+        if self.cursor.member < self.networks {
+            names.push(method::initial(self.cursor.member));
+        }
+        names
+    }
+
+    /// Frees the memory of the training; the pool stays.
+    pub(crate) fn release(&self, exec: &mut Executor) {
+        exec.release("pool.training.");
+    }
+}
+
+/// Names of the buffers of the first `count` networks.
+pub(crate) fn member_buffers(count: usize) -> Vec<String> {
+    (0..count).flat_map(|index| [method::initial(index), method::trained(index)]).collect()
+}
+
+/// Makes the buffers of a pool.
+pub(crate) fn make_buffers(exec: &mut Executor, network: &Network, count: usize) -> Result<()> {
+    member_buffers(count).iter().try_for_each(|name| exec.ensure(name, Kind::F32, [network.table().len()]))
+}
+
+/// Reads a pool from its buffers.
+pub(crate) async fn collect(exec: &Executor, count: usize, architecture: PoolKey) -> Result<Pool> {
+    let mut networks = Vec::with_capacity(count);
+    for index in 0..count {
+        networks.push(Member {
+            initial: exec.get_f32(&method::initial(index)).await?,
+            trained: exec.get_f32(&method::trained(index)).await?,
+        });
+    }
+    Ok(Pool { architecture, networks })
+}
+
+/// Writes the real set to the buffer that the pool and the method read.
+pub(crate) fn write_real(exec: &mut Executor, data: &Dataset) -> Result<()> {
+    exec.ensure(method::REAL_PIXELS, Kind::Pixels, image_size(data).batch(data.len()))?;
+    exec.set(method::REAL_PIXELS, Data::Pixels(data.images().pixels()))
+}
+
+/// The size of a set's images.
+pub(crate) fn image_size(data: &Dataset) -> ImageSize {
+    let images = data.images();
+    ImageSize { channels: images.channels(), height: images.height(), width: images.width() }
+}
+
+/// The network of a recipe for a set.
+pub(crate) fn network_for(architecture: Architecture, data: &Dataset) -> Result<Network> {
+    Network::new(architecture, image_size(data), data.classes().len())
+}
+
+/// Trains a pool by itself, to be saved and used by later runs.
+pub struct PoolRun {
+    exec: Executor,
+    training: PoolTraining,
+    key: PoolKey,
+}
+
+impl PoolRun {
+    /// Prepares the training of the pool that `recipe` describes on `data`.
+    ///
+    /// # Errors
+    /// [`Error::Recipe`] if the network does not fit the images; errors of the engine.
+    pub fn new(recipe: &Recipe, data: &Dataset, engine: Arc<dyn Engine>) -> Result<PoolRun> {
+        let mut exec = Executor::new(engine);
+        let network = network_for(recipe.network.architecture(image_size(data)), data)?;
+        write_real(&mut exec, data)?;
+        let training = PoolTraining::new(&mut exec, recipe, &network, data, &data.normalisation())?;
+        Ok(PoolRun { exec, training, key: PoolKey::new(recipe, data) })
+    }
+
+    /// One unit of work: batches done and batches in all, or `None` when the pool is complete.
+    ///
+    /// # Errors
+    /// [`Error::NonFinite`] if a training diverges; errors of the engine.
+    pub async fn advance(&mut self) -> Result<Option<(u64, u64)>> {
+        if self.training.cursor().member == self.training.networks {
+            return Ok(None);
+        }
+        self.training.advance(&mut self.exec).await?;
+        Ok(Some(self.training.progress()))
+    }
+
+    /// The networks trained so far.
+    pub async fn finish(&self) -> Result<Pool> {
+        collect(&self.exec, self.training.cursor().member, self.key.clone()).await
+    }
+}

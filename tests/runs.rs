@@ -1,0 +1,185 @@
+//! Runs through the public face: progress, checkpoints, exact resumption, baselines.
+
+use std::sync::Arc;
+
+use attar::{
+    Dataset, Distillation, Distilled, Error, Evaluation, Phase, Protocol, Recipe,
+    data::Images,
+    engine::{Engine, reference::Reference},
+    evaluate::TrainingSet,
+    pool::PoolRun,
+    rng::Draws,
+};
+use pollster::block_on;
+
+/// Three classes that differ by where a bright square lies, with noise: `[30, 1, 8, 8]`.
+fn squares(seed: u64) -> Dataset {
+    let mut draws = Draws::new(seed, 0, 0);
+    let (mut pixels, mut labels) = (Vec::new(), Vec::new());
+    for row in 0..30 {
+        let class = row % 3;
+        labels.push(class as u32);
+        pixels.extend((0..64).map(|at| {
+            let inside = at / 8 / 3 == class && (2..6).contains(&(at % 8));
+            (draws.range(0.0, 60.0) + if inside { 150.0 } else { 0.0 }) as u8
+        }));
+    }
+    let names = ["top", "middle", "bottom"].map(String::from).to_vec();
+    Dataset::new(names, Images::new(1, 8, 8, pixels).expect("64 values each"), labels).expect("labels fit")
+}
+
+fn recipe() -> Recipe {
+    let settings = [
+        "images_per_class=2",
+        "iterations=4",
+        "network.depth=2",
+        "network.width=4",
+        "pool.networks=2",
+        "pool.epochs=2",
+        "pool.training.batch=8",
+        "method.real_batch=8",
+        "method.micro_batch=3",
+        "method.real_refresh=2",
+        "method.frequencies=16",
+        "method.factor=2",
+    ];
+    settings.iter().fold(Recipe::ncfm().seed(3), |recipe, setting| recipe.with(setting).expect("a known key"))
+}
+
+fn engine() -> Arc<dyn Engine> {
+    Arc::new(Reference::f32())
+}
+
+fn finish(run: &mut Distillation) -> Distilled {
+    while block_on(run.advance()).expect("the run goes on").is_some() {}
+    block_on(run.finish()).expect("the run ends")
+}
+
+fn bytes(set: &Distilled) -> Vec<u8> {
+    attar::data::container::write(set).expect("a set can be written")
+}
+
+#[test]
+fn the_same_seed_gives_the_same_file_and_another_does_not() {
+    let data = squares(1);
+    let file = |seed| {
+        let run = Distillation::new(recipe().seed(seed), &data, engine());
+        bytes(&finish(&mut run.expect("the recipe fits")))
+    };
+    assert_eq!(file(3), file(3));
+    assert_ne!(file(3), file(4));
+}
+
+#[test]
+fn optimisation_lowers_the_matching_loss() {
+    let data = squares(1);
+    let settings = ["iterations=40", "method.lr=0.02", "method.augment=none", "method.frequencies=128"];
+    let steady = settings.iter().fold(recipe(), |recipe, setting| recipe.with(setting).expect("a known key"));
+    let mut run = Distillation::new(steady, &data, engine()).expect("the recipe fits");
+    let set = finish(&mut run);
+    let mean = |points: &[attar::data::LossPoint]| points.iter().map(|p| p.matching).sum::<f32>() / points.len() as f32;
+    let (first, last) = (mean(&set.losses[..8]), mean(&set.losses[32..]));
+    assert!(last < 0.8 * first, "{first} to {last}");
+}
+
+/// Interrupted in pool training, in mid-refresh and in calibration, and resumed, gives the file of an uninterrupted run.
+#[test]
+fn a_resumed_run_equals_an_uninterrupted_one() {
+    let data = squares(1);
+    let settings = ["", "method.sampling={law=\"network\", lr=1e-2, momentum=0.5, scale=2.0}"];
+    for setting in settings {
+        let recipe = if setting.is_empty() { recipe() } else { recipe().with(setting).expect("a known key") };
+        let begin = || Distillation::new(recipe.clone(), &data, engine()).expect("the recipe fits");
+        let whole = bytes(&finish(&mut begin()));
+        let units = {
+            let mut run = begin();
+            (0..).take_while(|_| block_on(run.advance()).expect("it goes on").is_some()).count()
+        };
+        for stop in 0..units {
+            let mut run = begin();
+            for _ in 0..stop {
+                block_on(run.advance()).expect("it goes on");
+            }
+            let checkpoint = block_on(run.checkpoint()).expect("it can be saved");
+            drop(run);
+            let mut resumed = Distillation::resume(&checkpoint, &data, engine()).expect("it can be resumed");
+            assert_eq!(bytes(&finish(&mut resumed)), whole, "stopped after {stop} of {units} units");
+        }
+    }
+}
+
+#[test]
+fn damaged_checkpoints_and_other_data_are_refused() {
+    let data = squares(1);
+    let run = Distillation::new(recipe(), &data, engine()).expect("the recipe fits");
+    let checkpoint = block_on(run.checkpoint()).expect("it can be saved");
+    let refused = |bytes: &[u8], data: &Dataset| Distillation::resume(bytes, data, engine()).err().expect("refused");
+    assert!(matches!(refused(&checkpoint, &squares(2)), Error::Data(_)));
+    assert!(matches!(refused(&checkpoint[..100], &data), Error::Format(_)));
+    let mut flipped = checkpoint.clone();
+    flipped[40] ^= 1;
+    assert!(matches!(refused(&flipped, &data), Error::Format(_)));
+}
+
+/// A rate that makes the training explode is reported, and the canvases of the last good iteration stay.
+#[test]
+fn divergence_is_an_error_and_loses_nothing() {
+    let data = squares(1);
+    let wild = recipe().with("pool.training.lr=1e9").expect("a known key");
+    let mut run = Distillation::new(wild.clone(), &data, engine()).expect("the recipe fits");
+    let error = loop {
+        match block_on(run.advance()) {
+            Ok(Some(progress)) => assert_eq!(progress.phase, Phase::Pool),
+            Ok(None) => panic!("a diverged pool was accepted"),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, Error::NonFinite { .. }), "{error}");
+    let kept = block_on(run.finish()).expect("what is there can be had");
+    assert_eq!(kept.planes, attar::distill::initial(&wild, &data).expect("the recipe fits").planes);
+}
+
+#[test]
+fn a_saved_pool_replaces_training() {
+    let data = squares(1);
+    let mut training = PoolRun::new(&recipe(), &data, engine()).expect("the recipe fits");
+    while block_on(training.advance()).expect("it goes on").is_some() {}
+    let pool = block_on(training.finish()).expect("it ends");
+    let pool = attar::Pool::from_bytes(&pool.to_bytes()).expect("what was written reads back");
+    let mut run = Distillation::new(recipe(), &data, engine()).and_then(|run| run.with_pool(&pool)).expect("it fits");
+    let whole = finish(&mut Distillation::new(recipe(), &data, engine()).expect("the recipe fits"));
+    assert_eq!(finish(&mut run).planes, whole.planes);
+    let wider = recipe().with("network.width=8").expect("a known key");
+    let refused = Distillation::new(wider, &data, engine()).and_then(|run| run.with_pool(&pool));
+    assert!(matches!(refused.err(), Some(Error::Recipe(_))));
+}
+
+#[test]
+fn soft_labels_are_probabilities_that_agree_with_the_class() {
+    let data = squares(1);
+    let soft = recipe().with("labels=soft").expect("a known key");
+    let set = finish(&mut Distillation::new(soft, &data, engine()).expect("the recipe fits"));
+    let labels = set.soft.as_ref().expect("asked for");
+    assert_eq!(labels.len(), set.len() * 4 * 3);
+    for (picture, row) in labels.chunks(3).enumerate() {
+        assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-5);
+        let label = set.labels[picture % set.len()] as usize;
+        assert!(row.iter().all(|value| *value <= row[label]), "{row:?} {label}");
+    }
+    assert_eq!(attar::data::container::read(&bytes(&set)).expect("it reads back"), set);
+}
+
+#[test]
+fn a_network_learns_the_squares_from_real_and_from_distilled_images() {
+    let (data, test) = (squares(1), squares(2));
+    let set = finish(&mut Distillation::new(recipe(), &data, engine()).expect("the recipe fits"));
+    let mut protocol = Protocol::named("quick").expect("a known name");
+    (protocol.width, protocol.epochs, protocol.training.lr) = (4, 40, 0.01);
+    for training in [TrainingSet::from(&set), TrainingSet::real(&data, &data.normalisation())] {
+        let mut evaluation = Evaluation::new(&protocol, &training, &test, 2, 1, engine()).expect("the sets fit");
+        while block_on(evaluation.advance()).expect("it goes on").is_some() {}
+        let accuracy = evaluation.accuracy();
+        assert_eq!(accuracy.each.len(), 2);
+        assert!(accuracy.mean > 0.6, "guessing gives a third: {accuracy:?}");
+    }
+}
