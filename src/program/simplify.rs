@@ -1,11 +1,10 @@
 //! From a finished graph to a program: dead nodes go, constants fold, algebra cleans up, equal nodes become one.
 //!
-//! Every rule keeps the value for finite numbers up to rounding; `tests/differential.rs` holds them to it on random
-//! graphs.
+//! Every rule keeps the value for finite numbers up to rounding; `tests/simplification.rs` holds them to it.
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::{Program, Role};
+use super::{Program, Role, Slot};
 use crate::{
     graph::{Binary, Bits, Compare, Finished, Kind, Node, NodeId, Op, Reduce, Unary},
     shape::Shape,
@@ -22,16 +21,35 @@ pub(super) fn program(name: String, graph: Finished) -> Program {
             renamed[index] = rewriter.add(Node { inputs, ..node });
         }
     }
-    let mut slots = graph.slots;
-    for slot in &mut slots {
-        slot.role = match slot.role {
-            Role::Input => Role::Input,
-            Role::State { next } => Role::State { next: renamed[next.index()] },
-            Role::Output { value } => Role::Output { value: renamed[value.index()] },
-        };
-    }
+    let slots = redirected(graph.slots, &renamed);
     let program = Program { name, nodes: rewriter.nodes, constants: graph.constants, slots, scalars: graph.scalars };
     compact(program)
+}
+
+/// The program of a graph without simplification, apart from `StopGradient`, which no program holds.
+pub(super) fn verbatim(name: String, graph: Finished) -> Program {
+    let (mut nodes, mut renamed) = (Vec::new(), Vec::<NodeId>::new());
+    for node in graph.nodes {
+        let inputs: Vec<NodeId> = node.inputs.iter().map(|input| renamed[input.index()]).collect();
+        if node.op == Op::StopGradient {
+            renamed.push(inputs[0]);
+        } else {
+            renamed.push(NodeId(nodes.len() as u32));
+            nodes.push(Node { inputs, ..node });
+        }
+    }
+    let slots = redirected(graph.slots, &renamed);
+    Program { name, nodes, constants: graph.constants, slots, scalars: graph.scalars }
+}
+
+/// The slots with the nodes they write under their new names.
+fn redirected(mut slots: Vec<Slot>, renamed: &[NodeId]) -> Vec<Slot> {
+    for slot in &mut slots {
+        if let Role::State { next: id } | Role::Output { value: id } = &mut slot.role {
+            *id = renamed[id.index()];
+        }
+    }
+    slots
 }
 
 /// Drops the nodes that rewriting left unused, and the constants nobody reads.
@@ -56,12 +74,8 @@ fn compact(mut program: Program) -> Program {
         renamed[index] = NodeId(nodes.len() as u32);
         nodes.push(node);
     }
-    for slot in &mut program.slots {
-        if let Role::State { next: id } | Role::Output { value: id } = &mut slot.role {
-            *id = renamed[id.index()];
-        }
-    }
-    Program { nodes, constants, ..program }
+    let slots = redirected(program.slots, &renamed);
+    Program { nodes, constants, slots, ..program }
 }
 
 fn reachable(nodes: &[Node], roots: impl Iterator<Item = NodeId>) -> Vec<bool> {
@@ -415,3 +429,6 @@ impl Compare {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -70,3 +70,52 @@ impl crate::graph::Conv {
         format!("stride {} padding {} groups {}", self.stride, self.padding, self.groups)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        graph::{Conv, Graph},
+        program::Program,
+    };
+
+    const TEXT: &str = "\
+program step
+  %0 = pixels `images` : [9, 1, 4, 4]
+  %1 = f32 `theta` : [2, 1, 3, 3]
+  %2 = rows `batch` : [5]
+  %3 = take %0 %2 : [5, 1, 4, 4]
+  %4 = constant #0 : [1, 1, 1, 1]
+  %5 = expand %4 : [5, 1, 4, 4]
+  %6 = sub %3 %5 : [5, 1, 4, 4]
+  %7 = conv2d stride 1 padding 1 groups 1 %6 %1 : [5, 2, 4, 4]
+  %8 = fill 0 : [5, 2, 4, 4]
+  %9 = gt %7 %8 : [5, 2, 4, 4]
+  %10 = select %9 %7 %8 : [5, 2, 4, 4]
+  %11 = sum [0, 1, 2, 3] %10 : [1, 1, 1, 1]
+  %12 = reshape %11 : []
+  %13 = fill 0.00625 : []
+  %14 = mul %12 %13 : []
+  %15 = scalar `lr` : []
+  %16 = random normal stream 7 : [2, 1, 3, 3]
+  %17 = reshape %15 : [1, 1, 1, 1]
+  %18 = expand %17 : [2, 1, 3, 3]
+  %19 = mul %16 %18 : [2, 1, 3, 3]
+  %20 = sub %1 %19 : [2, 1, 3, 3]
+  update theta <- %20
+  output loss <- %14
+";
+
+    #[test]
+    fn the_text_of_a_small_program() {
+        let g = Graph::new();
+        let images = g.pixels("images", [9, 1, 4, 4]);
+        let theta = g.input("theta", [2, 1, 3, 3]);
+        let x = images.take(g.rows("batch", 5)) - g.constant(&[0.5], [1, 1, 1, 1]);
+        let y = x.conv2d(theta, Conv::padded(1)).relu();
+        let loss = y.mean(&[0, 1, 2, 3]);
+        g.output("loss", loss);
+        g.update(theta, theta - g.scalar("lr") * g.random_normal(7, theta.shape()));
+        let program = Program::new("step", g).expect("a valid graph");
+        assert_eq!(program.to_string(), TEXT);
+    }
+}

@@ -13,6 +13,8 @@ use super::{Value, run_f64};
 /// A program with the contents of its slots and its scalars.
 pub struct Case {
     pub program: Program,
+    /// The same before simplification.
+    pub verbatim: Program,
     pub values: Vec<(String, Value)>,
     pub scalars: Scalars,
 }
@@ -24,20 +26,25 @@ pub fn cases(seed: u64) -> impl Iterator<Item = Case> {
 }
 
 fn accepted(seed: u64, candidate: u32) -> Option<Case> {
-    let probe = build(seed, candidate, true)?;
-    let watched = run_f64(&probe.program, &probe.values, &probe.scalars).ok()?;
-    for (slot, values) in probe.program.slots().iter().filter(|slot| slot.role.written().is_some()).zip(&watched) {
+    let scalars = Scalars { values: vec![0.75, -0.5], seed, unit: candidate };
+    let name = format!("random {seed}/{candidate}");
+    let (probe, values) = build(seed, candidate, true);
+    let probe = Program::new(&*name, probe).expect("the generator builds valid programs");
+    let watched = run_f64(&probe, &values, &scalars).ok()?;
+    for (slot, values) in probe.slots().iter().filter(|slot| slot.role.written().is_some()).zip(&watched) {
         let fine: fn(&f64) -> bool =
             if slot.name.starts_with("margin") { |v| v.abs() > 1e-3 } else { |v| v.abs() <= 4.0 };
         if !values.iter().all(fine) {
             return None;
         }
     }
-    build(seed, candidate, false)
+    let program = Program::new(&*name, build(seed, candidate, false).0).ok()?;
+    let verbatim = Program::verbatim(name, build(seed, candidate, false).0).ok()?;
+    Some(Case { program, verbatim, values, scalars })
 }
 
-/// Builds candidate number `candidate`; with `probe` all of its values are outputs.
-fn build(seed: u64, candidate: u32, probe: bool) -> Option<Case> {
+/// Builds candidate number `candidate` with the contents of its slots; with `probe` all of its values are outputs.
+fn build(seed: u64, candidate: u32, probe: bool) -> (Graph, Vec<(String, Value)>) {
     let graph = Graph::new();
     let mut maker = Maker {
         graph: &graph,
@@ -52,12 +59,7 @@ fn build(seed: u64, candidate: u32, probe: bool) -> Option<Case> {
     }
     maker.outputs(probe);
     let values = std::mem::take(&mut maker.values);
-    let scalars = Scalars { values: vec![0.75, -0.5], seed, unit: candidate };
-    drop(maker);
-    // Both scalars are always declared, so that the block has one layout.
-    let program =
-        Program::new(format!("random {seed}/{candidate}"), graph).expect("the generator builds valid programs");
-    Some(Case { program, values, scalars })
+    (graph, values)
 }
 
 struct Maker<'g> {
@@ -71,6 +73,7 @@ struct Maker<'g> {
 
 impl<'g> Maker<'g> {
     fn inputs(&mut self) {
+        // Both scalars are always declared, so that the block has one layout.
         let _ = (self.graph.scalar("a"), self.graph.scalar("b"));
         for index in 0..2 + self.draws.below(2) {
             let shape = self.shape();

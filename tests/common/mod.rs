@@ -20,6 +20,12 @@ pub fn engines() -> Vec<Arc<dyn Engine>> {
     chosen.map(|name| pollster::block_on(open(name)).expect("an available engine opens")).collect()
 }
 
+/// The reference in double and in single precision, then every other engine compiled in and there.
+pub fn all_engines() -> Vec<Arc<dyn Engine>> {
+    let references: [Arc<dyn Engine>; 2] = [Arc::new(Reference::f64()), Arc::new(Reference::f32())];
+    references.into_iter().chain(engines()).collect()
+}
+
 /// What a test feeds to a slot.
 #[derive(Debug, Clone)]
 pub enum Value {
