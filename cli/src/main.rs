@@ -30,6 +30,9 @@ use crate::{
     failure::Result,
 };
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let args = Args::parse();
     let console = Console::new(&args.output);

@@ -25,18 +25,34 @@ pub async fn available() -> Vec<String> {
 /// # Errors
 /// [`Error::NoDevice`], with what there is, if the name is unknown or the device is not there.
 pub async fn open(name: &str) -> Result<Arc<dyn Engine>> {
-    let available = available().await;
-    let chosen = if name == "auto" { available.first().map_or("", String::as_str) } else { name };
-    if !available.iter().any(|there| there == chosen) {
-        return Err(Error::NoDevice { asked: name.into(), available });
+    let best;
+    let chosen = if name == "auto" {
+        best = available().await;
+        best.first().map_or("", String::as_str)
+    } else {
+        name
+    };
+    // Only a name that leads nowhere pays for looking at every device.
+    match engine(chosen).await {
+        Some(engine) => engine,
+        None => Err(Error::NoDevice { asked: name.into(), available: available().await }),
     }
-    match chosen {
+}
+
+/// The engine of this name; `None` if the name is unknown or its device is not there.
+async fn engine(name: &str) -> Option<Result<Arc<dyn Engine>>> {
+    match name {
+        "reference:f32" => Some(Ok(Arc::new(Reference::f32()))),
+        "reference:f64" => Some(Ok(Arc::new(Reference::f64()))),
         #[cfg(feature = "webgpu")]
-        "webgpu" => Ok(Arc::new(super::webgpu::WebGpu::open().await?)),
+        "webgpu" => match super::webgpu::WebGpu::available().await {
+            true => Some(super::webgpu::WebGpu::open().await.map(|engine| Arc::new(engine) as Arc<dyn Engine>)),
+            false => None,
+        },
         #[cfg(feature = "candle")]
-        name if name.starts_with("candle:") => Ok(Arc::new(super::candle::CandleEngine::open(name)?)),
-        "reference:f32" => Ok(Arc::new(Reference::f32())),
-        "reference:f64" => Ok(Arc::new(Reference::f64())),
-        _ => Err(Error::NoDevice { asked: name.into(), available }),
+        name if super::candle::available().iter().any(|there| there == name) => {
+            Some(super::candle::CandleEngine::open(name).map(|engine| Arc::new(engine) as Arc<dyn Engine>))
+        }
+        _ => None,
     }
 }

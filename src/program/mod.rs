@@ -1,6 +1,6 @@
 //! Programs: simplified, engine-neutral, made of data alone.
 //!
-//! A [`Program`] is what a [`Graph`](crate::graph::Graph) becomes once its outputs are known: dead nodes are gone,
+//! A [`Program`] is what a [`Graph`] becomes once its outputs are known: dead nodes are gone,
 //! equal nodes are one, and nodes stand in an order in which operands come first. Every engine runs the same
 //! program; [`crate::engine`] tells how.
 

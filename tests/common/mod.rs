@@ -17,7 +17,13 @@ pub fn engines() -> Vec<Arc<dyn Engine>> {
     let there = !cfg!(feature = "webgpu") || names.iter().any(|name| name == "webgpu");
     assert!(asked != "required" || there, "no WebGPU adapter, though one is required");
     let chosen = names.iter().filter(|name| !(name.starts_with("reference") || skipped && *name == "webgpu"));
-    chosen.map(|name| pollster::block_on(open(name)).expect("an available engine opens")).collect()
+    #[cfg_attr(not(feature = "candle"), expect(unused_mut, reason = "candle adds one"))]
+    let mut engines: Vec<_> =
+        chosen.map(|name| pollster::block_on(open(name)).expect("an available engine opens")).collect();
+    // What a GPU would run, on the CPU.
+    #[cfg(feature = "candle")]
+    engines.push(Arc::new(attar::engine::candle::CandleEngine::portable()) as Arc<dyn Engine>);
+    engines
 }
 
 /// The reference in double and in single precision, then every other engine compiled in and there.
