@@ -31,10 +31,10 @@ use crate::{
 /// | --- | --- | --- | --- | --- | --- | --- |
 /// | `vico` | ConvNet, width 128 | SGD .01, momentum .9, decay 5e-4 | x .1 at the half | 1000 | 256 | one operation of `color_crop_cutout_flip_scale_rotate` |
 /// | `ncfm` | ConvNet, width 128 | AdamW 1e-3, decay .01 | x .5 at 1/5 .. 4/5 | 2000 | 128 | flip, colour, one of crop, scale, rotation; CutMix on half |
-/// | `quick` | ConvNet, width 32 | as `ncfm` | as `ncfm` | 200 | 64 | as `ncfm` |
+/// | `quick` | ConvNet, width 32 | as `ncfm` | as `ncfm` | 300 | 64 | as `ncfm` |
 ///
-/// A set that is larger than the epochs were meant for is trained for fewer: no network takes more than
-/// [`Protocol::most_steps`] batches (but at least [`Protocol::FEWEST_EPOCHS`] epochs).
+/// No network takes more than [`Protocol::most_steps`] batches (20,000, 40,000 and 600), but at least
+/// [`Protocol::FEWEST_EPOCHS`] epochs: a set that is larger than the epochs were meant for is trained for fewer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Protocol {
     /// The name printed beside every accuracy.
@@ -87,7 +87,7 @@ impl Protocol {
                 (128, 1000, 20_000, vico)
             }
             "ncfm" => (128, 2000, 40_000, ncfm),
-            "quick" => (32, 200, 2000, TrainingRecipe { batch: 64, ..ncfm }),
+            "quick" => (32, 300, 600, TrainingRecipe { batch: 64, ..ncfm }),
             _ => {
                 let names = Protocol::NAMES.join(", ");
                 return Err(Error::Recipe(format!("there is no protocol `{name}`: choose one of {names}")));
