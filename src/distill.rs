@@ -97,13 +97,17 @@ impl Distillation {
     /// # Errors
     /// [`Error::Recipe`] if the pool is empty, or was trained for another network or other images.
     pub fn with_pool(mut self, pool: &Pool) -> Result<Distillation> {
-        if pool.architecture != self.key || pool.networks.is_empty() {
-            return Err(Error::Recipe(format!(
-                "the pool ({} networks, {}) was not trained for this run ({}, or other images): train one with `attar pool`",
-                pool.networks.len(),
-                pool.architecture.network,
-                self.key.network,
-            )));
+        if pool.networks.is_empty() {
+            return Err(Error::Recipe("the pool is empty: train one with `attar pool`".into()));
+        }
+        if pool.architecture.network != self.key.network {
+            let (there, needed) = (&pool.architecture.network, &self.key.network);
+            return Err(Error::Recipe(format!("the pool holds {there}, but this run needs {needed}: train another")));
+        }
+        if pool.architecture != self.key {
+            return Err(Error::Recipe(
+                "the pool was trained on other images: give the source, size and seed that it was trained with".into(),
+            ));
         }
         self.recipe.pool.networks = pool.networks.len();
         pool::make_buffers(&mut self.exec, self.data.network(), pool.networks.len())?;

@@ -207,7 +207,7 @@ pub fn random_real(data: &Dataset, images_per_class: usize, seed: u64) -> Result
         let rows = data.of_class(class as u32);
         if rows.len() < images_per_class {
             return Err(Error::Data(format!(
-                "class `{name}` has only {} images, fewer than the {images_per_class} asked for",
+                "class `{name}` has only {} images, fewer than the {images_per_class} asked for: ask for fewer images per class",
                 rows.len()
             )));
         }

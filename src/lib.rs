@@ -21,3 +21,8 @@ pub use error::{Error, Result};
 pub use evaluate::{Accuracy, Evaluation, Protocol};
 pub use pool::Pool;
 pub use recipe::Recipe;
+
+/// Compiles the examples of the README.
+#[cfg(all(doctest, not(target_arch = "wasm32")))]
+#[doc = include_str!("../README.md")]
+struct ReadmeExamples;

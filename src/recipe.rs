@@ -263,7 +263,7 @@ impl Recipe {
     /// # Errors
     /// [`Error::Recipe`] with the line, if it is no TOML, a key is unknown or missing, or a value does not fit.
     pub fn from_toml(text: &str) -> Result<Recipe> {
-        Recipe::checked(toml::from_str(text).map_err(|error| unreadable(&error))?)
+        Recipe::checked(toml::from_str(text).map_err(|error| unreadable(&error, text))?)
     }
 
     /// This recipe with the keys that `text` gives replaced.
@@ -272,8 +272,8 @@ impl Recipe {
     /// [`Error::Recipe`] if it is no TOML, a key is unknown, or a value does not fit.
     pub fn merged(&self, text: &str) -> Result<Recipe> {
         let mut table = toml::Table::try_from(self).map_err(|error| Error::Recipe(error.to_string()))?;
-        merge(&mut table, text.parse().map_err(|error| unreadable(&error))?);
-        Recipe::checked(table.try_into().map_err(|error| unreadable(&error))?)
+        merge(&mut table, text.parse().map_err(|error| unreadable(&error, text))?);
+        Recipe::checked(table.try_into().map_err(|error| unreadable(&error, text))?)
     }
 
     /// This recipe with one key replaced: `key=value`, dots between nested keys; a bare word is a string.
@@ -358,8 +358,12 @@ impl NcfmRecipe {
     }
 }
 
-fn unreadable(error: &toml::de::Error) -> Error {
-    Error::Recipe(error.to_string().trim_end().replace('\n', " "))
+/// One sentence, with the line of `text` where the error knows it and the key where not.
+fn unreadable(error: &toml::de::Error, text: &str) -> Error {
+    let Some(before) = error.span().and_then(|span| text.get(..span.start)) else {
+        return Error::Recipe(error.to_string().trim_end().replace('\n', " "));
+    };
+    Error::Recipe(format!("line {}: {}", before.matches('\n').count() + 1, error.message()))
 }
 
 /// Replaces values of `table` by those of `other`, key by key. A table whose tag changes is replaced whole.
@@ -409,5 +413,7 @@ mod tests {
         assert!(message("network.width=0").contains("at least 1"));
         assert!(message("method.lr=-1.0").contains("positive"));
         assert!(message("images_per_class=many").contains("images_per_class"));
+        let broken = Recipe::ncfm().merged("[network]\nwidth = \n").unwrap_err().to_string();
+        assert!(broken.starts_with("line 2: ") && !broken.contains('\n'), "{broken}");
     }
 }

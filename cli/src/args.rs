@@ -16,6 +16,8 @@ use crate::{
 /// A network trained on the few images does nearly as well as one trained on all.
 #[derive(Debug, Parser)]
 #[command(name = "attar", version, arg_required_else_help = true, disable_help_subcommand = true)]
+// Of a flag that is given twice the last counts, so that a script's can be overridden.
+#[command(args_override_self = true)]
 pub struct Args {
     #[command(flatten)]
     pub output: OutputArgs,
@@ -125,7 +127,7 @@ pub struct RecipeArgs {
     #[arg(long, value_name = "FILE")]
     pub recipe: Option<PathBuf>,
     /// Decides every random choice; drawn if not given, and kept with the result
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..1 << 63))]
     pub seed: Option<u64>,
     /// Change one setting, such as network.width=64 (may be repeated)
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -167,7 +169,7 @@ pub struct EvaluateArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub repeats: Option<u32>,
     /// Decides every random choice [default: FILE's]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..1 << 63))]
     pub seed: Option<u64>,
     /// Where to run, one of `attar engines`
     #[arg(long, value_name = "NAME", default_value = "auto")]
@@ -330,7 +332,7 @@ mod tests {
         assert_ne!(recipe(&[]).seed, recipe(&[]).seed);
         assert_eq!(recipe(&["--seed", "7"]).seed, 7);
         assert_eq!(recipe(&["--set", "seed=8"]).seed, 8);
-        assert!(usage(&["--seed", "9223372036854775808"]).contains("2^63"));
+        assert_eq!(recipe(&["--seed", "7", "--seed", "9"]).seed, 9, "the last counts");
     }
 
     #[test]
@@ -344,7 +346,14 @@ mod tests {
     fn mistakes_are_usage_errors() {
         assert!(usage(&["--ipc", "0"]).contains("at least 1"));
         assert!(usage(&["--set", "network.widht=3"]).contains("widht"));
-        for line in [&["--time-budget", "90"][..], &["--size", "0"], &["--ipc", "many"], &["a", "b"], &["-q", "-v"]] {
+        for line in [
+            &["--time-budget", "90"][..],
+            &["--size", "0"],
+            &["--ipc", "many"],
+            &["--seed", "9223372036854775808"],
+            &["a", "b"],
+            &["-q", "-v"],
+        ] {
             assert!(distill(line).is_err(), "{line:?}");
         }
     }

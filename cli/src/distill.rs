@@ -190,8 +190,9 @@ impl<'a> Room<'a> {
         dir.save_result(&report)?;
         if run.evaluate {
             let start = Instant::now();
-            report.accuracy = Some(self.accuracies(dir, run, set)?);
-            report.protocol = Some(Protocol::of(&run.recipe.evaluation)?.name);
+            let protocol = Protocol::of(&run.recipe.evaluation)?;
+            report.protocol = Some(protocol.name.clone());
+            report.accuracy = Some(self.accuracies(dir, run, set, protocol)?);
             report.seconds.evaluate = start.elapsed().as_secs_f64();
             dir.save_result(&report)?;
         }
@@ -217,12 +218,13 @@ impl<'a> Room<'a> {
         }
     }
 
-    fn accuracies(&self, dir: &RunDir, run: &RunFile, set: &Distilled) -> Result<Accuracies> {
+    fn accuracies(&self, dir: &RunDir, run: &RunFile, set: &Distilled, protocol: Protocol) -> Result<Accuracies> {
         let recipe = &run.recipe;
         let judge = Judge {
             console: self.console,
             signals: self.signals,
-            recipe: recipe.evaluation.clone(),
+            protocol,
+            repeats: recipe.evaluation.repeats,
             seed: recipe.seed,
             engine: Arc::clone(&self.engine),
             test: &self.source.test,
@@ -236,7 +238,7 @@ impl<'a> Room<'a> {
         let key = vec![
             env!("CARGO_PKG_VERSION").into(),
             self.engine.name().into(),
-            format!("{:?}, {} repeats, seed {}", judge.protocol()?, recipe.evaluation.repeats, recipe.seed),
+            format!("{:?}, {} repeats, seed {}", judge.protocol, recipe.evaluation.repeats, recipe.seed),
             self.source.train.fingerprint(),
             self.source.test.fingerprint(),
         ];

@@ -25,25 +25,28 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<()> {
     let signals = Signals::watch()?;
     let set = Distilled::load(&args.file)?;
     let seed = args.seed.unwrap_or(set.seed);
+    let recipe = evaluation_recipe(args, &set);
+    let protocol = Protocol::of(&recipe).map_err(|error| Failure::Usage(error.to_string()))?;
     let real = RealImages::read(args, &set)?;
     let baselines = real.train.as_ref().map(|train| Baselines::of_file(train, &set, seed)).transpose()?;
     let judge = Judge {
         console,
         signals: &signals,
-        recipe: evaluation_recipe(args, &set),
+        protocol,
+        repeats: recipe.repeats,
         seed,
         engine: block_on(engine::open(&args.engine))?,
         test: &real.test,
         advice: "nothing was measured".into(),
     };
     let start = Instant::now();
-    let (protocol, accuracy) = (judge.protocol()?.name, judge.accuracies(&set, baselines.as_ref(), None)?);
+    let accuracy = judge.accuracies(&set, baselines.as_ref(), None)?;
     let report = EvaluateReport {
         file: args.file.display().to_string(),
         engine: judge.engine.name().into(),
         seed,
         seconds: start.elapsed().as_secs_f64(),
-        protocol,
+        protocol: judge.protocol.name,
         accuracy,
     };
     let whole = real.train.as_ref().map_or(0, Dataset::len);
@@ -129,7 +132,8 @@ impl<'a> Baselines<'a> {
 pub struct Judge<'a> {
     pub console: &'a Console,
     pub signals: &'a Signals,
-    pub recipe: EvaluationRecipe,
+    pub protocol: Protocol,
+    pub repeats: usize,
     pub seed: u64,
     pub engine: Arc<dyn Engine>,
     pub test: &'a Dataset,
@@ -138,11 +142,6 @@ pub struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    /// The protocol by which it judges.
-    pub fn protocol(&self) -> LibraryResult<Protocol> {
-        Protocol::of(&self.recipe)
-    }
-
     /// The accuracies of a set and of what it is compared with. That of the whole set is not measured again if known.
     pub fn accuracies(
         &self,
@@ -161,9 +160,8 @@ impl Judge<'_> {
     }
 
     fn accuracy(&self, title: &'static str, set: &TrainingSet) -> Result<Figure> {
-        let protocol = self.protocol()?;
         let engine = Arc::clone(&self.engine);
-        let mut evaluation = Evaluation::new(&protocol, set, self.test, self.recipe.repeats, self.seed, engine)?;
+        let mut evaluation = Evaluation::new(&self.protocol, set, self.test, self.repeats, self.seed, engine)?;
         let mut meter = self.console.meter(title);
         while let Some((done, total)) = block_on(evaluation.advance())? {
             meter.update(done, total, "");

@@ -1,5 +1,7 @@
 //! `attar export`: the images of a distilled set as PNG.
 
+use std::{fs, io, path::Path};
+
 use attar::{
     Distilled, Error,
     data::{png_grid, save_png, write_folder},
@@ -27,10 +29,18 @@ pub fn run(args: &ExportArgs, console: &Console) -> Result<()> {
                 Error::Data(format!("{out} is there already: give another --out, or --force to replace it")).into()
             );
         }
-        ExportForm::PngGrid => save_png(&png_grid(&set)?, &args.out)?,
+        ExportForm::PngGrid => {
+            let picture = png_grid(&set)?;
+            create_parent(&args.out).map_err(|error| Error::io(args.out.display(), error))?;
+            save_png(&picture, &args.out)?;
+        }
         ExportForm::Folder => write_folder(&set, &args.out)?,
     }
     let file = args.out.display().to_string();
     console.note(format!("{} images of {} classes written", set.len(), set.classes.len()));
     console.result(&Exported { file: file.clone(), images: set.len() }, &format!("{file}\n"))
+}
+
+fn create_parent(path: &Path) -> io::Result<()> {
+    path.parent().map_or(Ok(()), fs::create_dir_all)
 }

@@ -7,9 +7,7 @@ use crate::error::{Error, Result};
 
 /// Names of the devices on this machine that [`open`] accepts, besides `auto`, best first.
 pub async fn available() -> Vec<String> {
-    let mut names = Vec::new();
-    #[cfg(feature = "candle")]
-    names.extend(super::candle::available());
+    let mut names = before_webgpu();
     // Last of the engines: its adapter may be a software one, which is no match for candle.
     #[cfg(feature = "webgpu")]
     if super::webgpu::WebGpu::available().await {
@@ -19,40 +17,35 @@ pub async fn available() -> Vec<String> {
     names
 }
 
+/// The devices that are better than `webgpu`.
+fn before_webgpu() -> Vec<String> {
+    #[cfg(feature = "candle")]
+    return super::candle::available();
+    #[cfg(not(feature = "candle"))]
+    Vec::new()
+}
+
 /// Opens a device: `auto` (the first of [`available`]), `candle:cpu`, `candle:cuda:0`, `candle:metal:0`, `webgpu`,
 /// `reference:f32` or `reference:f64`.
 ///
 /// # Errors
 /// [`Error::NoDevice`], with what there is, if the name is unknown or the device is not there.
 pub async fn open(name: &str) -> Result<Arc<dyn Engine>> {
-    let best;
-    let chosen = if name == "auto" {
-        best = available().await;
-        best.first().map_or("", String::as_str)
-    } else {
-        name
+    // WebGPU is looked for only where it can matter: its drivers take their time, and some print to stderr.
+    let chosen = match (name, before_webgpu().into_iter().next()) {
+        ("auto", Some(best)) => best,
+        ("auto", None) => available().await.swap_remove(0),
+        _ => name.into(),
     };
-    // Only a name that leads nowhere pays for looking at every device.
-    match engine(chosen).await {
-        Some(engine) => engine,
-        None => Err(Error::NoDevice { asked: name.into(), available: available().await }),
-    }
-}
-
-/// The engine of this name; `None` if the name is unknown or its device is not there.
-async fn engine(name: &str) -> Option<Result<Arc<dyn Engine>>> {
-    match name {
-        "reference:f32" => Some(Ok(Arc::new(Reference::f32()))),
-        "reference:f64" => Some(Ok(Arc::new(Reference::f64()))),
+    match chosen.as_str() {
         #[cfg(feature = "webgpu")]
-        "webgpu" => match super::webgpu::WebGpu::available().await {
-            true => Some(super::webgpu::WebGpu::open().await.map(|engine| Arc::new(engine) as Arc<dyn Engine>)),
-            false => None,
-        },
+        "webgpu" if super::webgpu::WebGpu::available().await => Ok(Arc::new(super::webgpu::WebGpu::open().await?)),
         #[cfg(feature = "candle")]
-        name if super::candle::available().iter().any(|there| there == name) => {
-            Some(super::candle::CandleEngine::open(name).map(|engine| Arc::new(engine) as Arc<dyn Engine>))
+        there if before_webgpu().iter().any(|name| name == there) => {
+            Ok(Arc::new(super::candle::CandleEngine::open(there)?))
         }
-        _ => None,
+        "reference:f32" => Ok(Arc::new(Reference::f32())),
+        "reference:f64" => Ok(Arc::new(Reference::f64())),
+        _ => Err(Error::NoDevice { asked: name.into(), available: available().await }),
     }
 }

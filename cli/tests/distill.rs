@@ -1,0 +1,161 @@
+//! Whole runs on a toy: what they print, what they write, and that they can be repeated.
+
+mod common;
+
+use common::{Place, TINY};
+use serde_json::Value;
+
+const COMPLETE: [&str; 5] = ["distilled.attar", "grid.png", "recipe.toml", "result.json", "whole.json"];
+
+#[track_caller]
+fn keys(value: &Value) -> Vec<&str> {
+    let mut keys: Vec<&str> = value.as_object().unwrap().keys().map(String::as_str).collect();
+    keys.sort_unstable();
+    keys
+}
+
+#[test]
+fn a_run_prints_one_object_and_fills_its_folder() {
+    let place = Place::with_toy();
+    let result = place.distill(&["--json", "--seed=7"]).json();
+    let expected = [
+        "accuracy",
+        "bytes",
+        "engine",
+        "file",
+        "images_per_class",
+        "iterations",
+        "method",
+        "protocol",
+        "seconds",
+        "seed",
+    ];
+    assert_eq!(keys(&result), expected);
+    assert_eq!((&result["method"], &result["engine"]), (&"ncfm".into(), &"reference:f32".into()));
+    assert_eq!(
+        (&result["images_per_class"], &result["iterations"], &result["seed"]),
+        (&1.into(), &2.into(), &7.into())
+    );
+    assert_eq!(result["file"], "out/toy-ncfm-ipc1/distilled.attar");
+    assert_eq!(result["protocol"], "quick, width 8, epochs 4");
+    assert_eq!(keys(&result["accuracy"]), ["distilled", "initial", "random", "whole"]);
+    for (set, figure) in result["accuracy"].as_object().unwrap() {
+        assert!((0.0..=1.0).contains(&figure["mean"].as_f64().unwrap()), "{set}: {figure}");
+        assert_eq!((&figure["deviation"], &figure["repeats"]), (&0.0.into(), &1.into()), "{set}");
+    }
+    for part in ["pool", "distill", "evaluate"] {
+        assert!(result["seconds"][part].as_f64().unwrap() > 0.0, "{part}");
+    }
+    let size = place.read("out/toy-ncfm-ipc1/distilled.attar").len();
+    assert_eq!(result["bytes"]["file"], size);
+    assert!(result["bytes"]["source"].as_u64().unwrap() > 12 * 100);
+    assert_eq!(place.names("out/toy-ncfm-ipc1"), COMPLETE);
+    assert_eq!(place.json("out/toy-ncfm-ipc1/result.json"), result);
+}
+
+#[test]
+fn people_get_a_table() {
+    let place = Place::with_toy();
+    let ran = place.distill(&["--seed=7"]).well();
+    for line in ["accuracy on 2 test images", "  distilled, 1 a class", "  whole set, 10 images", "size ", "picture "] {
+        assert!(ran.stdout.lines().any(|printed| printed.starts_with(line)), "no `{line}` in {}", ran.stdout);
+    }
+    for line in ["toy: 10 training and 2 test images", "pool: ", "distillation: 2 iterations, matching ", "whole set: "]
+    {
+        assert!(ran.stderr.lines().any(|said| said.starts_with(line)), "no `{line}` in {}", ran.stderr);
+    }
+    assert!(!ran.stderr.contains('\x1b') && !ran.stdout.contains('\x1b'), "no terminal, no escapes: {ran:?}");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_file() {
+    let place = Place::with_toy();
+    let run = |out, seed| {
+        let result = place.distill(&["--json", "--no-evaluate", "--out", out, "--seed", seed]).json();
+        assert!(result["accuracy"].is_null() && result["protocol"].is_null());
+        place.read(format!("{out}/distilled.attar"))
+    };
+    let first = run("a", "1");
+    assert!(first == run("b", "1"), "two files of one seed differ");
+    assert!(first != run("c", "2"), "another seed changes nothing");
+    assert_eq!(place.names("a"), COMPLETE[..4]);
+
+    // The recipe that a run leaves behind is all that is needed to repeat it.
+    place
+        .attar(&["distill", "toy", "--engine=reference:f32", "--no-evaluate", "--recipe=a/recipe.toml", "--out=d"])
+        .well();
+    assert!(first == place.read("d/distilled.attar"), "the recipe of a run does not repeat it");
+}
+
+#[test]
+fn a_drawn_seed_is_told_and_kept() {
+    let place = Place::with_toy();
+    let ran = place.distill(&["--no-evaluate", "--out=x"]).well();
+    let seed = place.json("x/result.json")["seed"].as_u64().unwrap();
+    assert!(ran.stderr.contains(&format!("seed {seed}\n")), "{ran:?}");
+    assert!(place.text("x/recipe.toml").contains(&format!("seed = {seed}\n")));
+}
+
+#[test]
+fn folders_are_numbered_when_taken_and_replaced_by_force() {
+    let place = Place::with_toy();
+    let run = |more: &[&str]| {
+        let result = place.distill(&[&["--json", "--no-evaluate"], more].concat()).json();
+        result["file"].as_str().unwrap().to_string()
+    };
+    assert_eq!(run(&["--seed=1"]), "out/toy-ncfm-ipc1/distilled.attar");
+    assert_eq!(run(&["--seed=2"]), "out/toy-ncfm-ipc1-2/distilled.attar");
+    assert_eq!(run(&["--seed=2", "--force"]), "out/toy-ncfm-ipc1/distilled.attar");
+    assert_eq!(place.read("out/toy-ncfm-ipc1/distilled.attar"), place.read("out/toy-ncfm-ipc1-2/distilled.attar"));
+    place.distill(&["-q", "--out=out/toy-ncfm-ipc1"]).fails(1, &["not empty", "--force"]);
+    assert_eq!(run(&["--out=out/toy-ncfm-ipc1", "--force"]), "out/toy-ncfm-ipc1/distilled.attar");
+    assert_eq!(place.names("out"), ["toy-ncfm-ipc1", "toy-ncfm-ipc1-2"]);
+}
+
+#[test]
+fn a_time_budget_ends_after_an_iteration() {
+    let place = Place::with_toy();
+    let result = place.distill(&["--json", "--no-evaluate", "--iterations=1000000", "--time-budget=0.001s"]).json();
+    assert_eq!(result["iterations"], 1);
+}
+
+#[test]
+fn the_sample_needs_no_source() {
+    let place = Place::new();
+    let line = [
+        "distill",
+        "--json",
+        "--no-evaluate",
+        "--size=8",
+        "--ipc=1",
+        "--iterations=1",
+        "--set=network.width=4",
+        "--set=pool.networks=1",
+        "--set=pool.epochs=0",
+        "--set=method.real_batch=4",
+        "--set=method.frequencies=8",
+    ];
+    let result = place.attar(&line).json();
+    assert_eq!(result["file"], "out/fashion-mini-ncfm-ipc1/distilled.attar");
+    let engines = place.attar(&["engines", "--json"]).json();
+    let auto = engines.as_array().unwrap().iter().find(|engine| engine["auto"] == true).unwrap();
+    assert_eq!(result["engine"], auto["name"]);
+}
+
+#[test]
+fn a_pool_trained_before_gives_the_same_set() {
+    let place = Place::with_toy();
+    let options: Vec<&str> =
+        TINY.iter().copied().filter(|option| option.contains("=network") || option.contains("=pool")).collect();
+    let pool = |more: &[&str]| place.attar(&[&["pool", "toy", "--engine=reference:f32"], &options[..], more].concat());
+    let trained = pool(&["--json", "--seed=3"]).json();
+    assert_eq!((&trained["file"], &trained["networks"]), (&"out/toy-ncfm.pool".into(), &2.into()));
+    let again = pool(&["--seed=4"]).well();
+    assert_eq!(again.stdout, "out/toy-ncfm-2.pool\n");
+    place.distill(&["--no-evaluate", "--seed=3", "--out=a"]).well();
+    place.distill(&["--no-evaluate", "--seed=3", "--out=b", "--pool=out/toy-ncfm.pool"]).well();
+    assert!(place.read("a/distilled.attar") == place.read("b/distilled.attar"), "the pool made a difference");
+    // Another seed holds other images out, so its pool has seen what this run must not see.
+    place.distill(&["-q", "--seed=3", "--out=c", "--pool=out/toy-ncfm-2.pool"]).fails(1, &["other images", "seed"]);
+    assert!(place.names("c").is_empty());
+}
