@@ -9,7 +9,7 @@ const COMPLETE: [&str; 5] = ["distilled.attar", "grid.png", "recipe.toml", "resu
 
 #[track_caller]
 fn keys(value: &Value) -> Vec<&str> {
-    let mut keys: Vec<&str> = value.as_object().unwrap().keys().map(String::as_str).collect();
+    let mut keys: Vec<&str> = value.as_object().expect("an object").keys().map(String::as_str).collect();
     keys.sort_unstable();
     keys
 }

@@ -1,4 +1,5 @@
 //! Drives the real binary in a fresh folder.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic like tests")]
 #![allow(dead_code, reason = "every test binary compiles this module and uses its own part of it")]
 
 use std::{

@@ -42,6 +42,7 @@ impl<'a> Matrix<'a> {
 
 /// `c = a b`, or `c += a b`, with `a [m, k]`, `b [k, n]` and row-major `c [m, n]`. With `parallel` all threads take
 /// part; otherwise it is one of many products that run side by side.
+#[expect(clippy::fn_params_excessive_bools, reason = "two independent choices of one caller each")]
 pub(super) fn product(
     (m, n, k): (usize, usize, usize),
     c: &mut [f32],
