@@ -5,6 +5,8 @@
 
 #[cfg(feature = "candle")]
 pub mod candle;
+#[cfg(feature = "cpu")]
+pub mod cpu;
 mod device;
 mod executor;
 pub mod reference;
