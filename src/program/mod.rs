@@ -5,6 +5,8 @@
 //! program; [`crate::engine`] tells how.
 
 mod cost;
+mod lower;
+mod plan;
 mod simplify;
 mod text;
 
@@ -13,6 +15,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use cost::Cost;
+pub use lower::{Target, View, lower};
+pub use plan::{Frame, Fused, Instruction, Operand, Part, Place, Plan, Register, Single, Step, Value, ValueId, What};
 
 use crate::{
     error::{Error, Result},

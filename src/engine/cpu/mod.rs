@@ -1,6 +1,101 @@
 //! The CPU engine: runs plans with kernels of its own, natively and in WebAssembly.
+//!
+//! A program is lowered to a plan when it is loaded, and its contractions are planned for their shapes; a run allocates
+//! nothing. Kernels divide their work into parts that depend on shapes alone, so results are equal to the bit whatever
+//! the number of threads.
 
+mod block;
+mod fused;
 mod isa;
+mod memory;
 mod parallel;
+mod run;
+mod single;
+
+use std::sync::Arc;
 
 pub use isa::Isa;
+
+use self::{
+    memory::{Shared, Storage},
+    run::Loaded,
+};
+use super::{Buffer, Data, Engine, Executable, Limits, Readback};
+use crate::{
+    error::{Error, Result},
+    graph::Kind,
+    program::{Program, Target, lower},
+    shape::Shape,
+};
+
+const NAME: &str = "cpu";
+
+/// What fused kernels are cut to: a few rows of this many f32s lie in the second-level cache.
+const TARGET: Target = Target { longest_row: 16 << 10, alignment: memory::LINE };
+
+/// The CPU engine.
+pub struct Cpu {
+    isa: Isa,
+    shared: Arc<Shared>,
+}
+
+impl Cpu {
+    /// With the best instructions that this machine has.
+    pub fn new() -> Cpu {
+        Cpu::with(Isa::best())
+    }
+
+    /// With these instructions, which must be [available](Isa::available).
+    ///
+    /// # Panics
+    /// If this machine does not have them.
+    pub fn with(isa: Isa) -> Cpu {
+        assert!(Isa::available().contains(&isa), "this machine has no {isa:?}");
+        Cpu { isa, shared: Arc::default() }
+    }
+}
+
+impl Default for Cpu {
+    fn default() -> Cpu {
+        Cpu::new()
+    }
+}
+
+impl Engine for Cpu {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn limits(&self) -> Limits {
+        Limits { buffer_bytes: isize::MAX as u64 }
+    }
+
+    fn memory_in_use(&self) -> u64 {
+        self.shared.held()
+    }
+
+    fn load(&self, program: &Program) -> Result<Arc<dyn Executable>> {
+        let plan = lower(program, &TARGET);
+        Ok(Arc::new(Loaded::new(plan, self.isa, self.shared.clone())))
+    }
+
+    fn buffer(&self, kind: Kind, shape: Shape) -> Result<Buffer> {
+        let len = shape.elements();
+        if len as u64 > self.limits().buffer_bytes / 4 {
+            return Err(Error::OutOfMemory { engine: NAME.into(), bytes: 4 * len as u64 });
+        }
+        Ok(Buffer::new(kind, shape, Storage::zeros(kind, len, self.shared.clone())))
+    }
+
+    fn write(&self, buffer: &Buffer, data: Data<'_>) -> Result<()> {
+        memory::write(buffer, data, &self.shared)
+    }
+
+    fn copy(&self, from: &Buffer, to: &Buffer) -> Result<()> {
+        memory::copy(from, to, &self.shared)
+    }
+
+    fn read(&self, buffer: &Buffer) -> Readback {
+        Readback::ready(memory::read(buffer, &self.shared))
+    }
+}

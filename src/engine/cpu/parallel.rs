@@ -1,18 +1,19 @@
 //! The one way in which kernels use several threads: a fixed number of parts, each done once, by whoever is free. What a
 //! part is never depends on the number of threads, so results do not either. WebAssembly has no threads: there the parts
 //! run one after another, and kernels are written once.
+//!
+//! The threads are a team of our own. A program is dozens of kernels of some ten microseconds, so its threads watch for
+//! the next for a moment before they sleep; and a caller that waits must do nothing else meanwhile (in a pool with work
+//! stealing, it might begin another run on an engine that it holds already).
+
+#[cfg(not(target_arch = "wasm32"))]
+mod team;
 
 /// Calls `work(worker, part)` for every part in `0..parts`. Calls with an equal `worker` (below [`workers`]) never
-/// overlap, so each worker may have scratch memory of its own. Allocates nothing when called on a worker (see [`enter`]).
+/// overlap, so each worker may have scratch memory of its own; the caller is worker 0. Allocates nothing.
 #[cfg(not(target_arch = "wasm32"))]
 pub(super) fn for_each(parts: usize, work: impl Fn(usize, usize) + Sync) {
-    use rayon::prelude::*;
-    let one = |part| work(rayon::current_thread_index().unwrap_or(0), part);
-    match parts {
-        0 => {}
-        1 => one(0),
-        _ => (0..parts).into_par_iter().with_max_len(1).for_each(one),
-    }
+    team::get().for_each(parts, &work);
 }
 
 #[cfg(target_arch = "wasm32")]
@@ -20,27 +21,21 @@ pub(super) fn for_each(parts: usize, work: impl Fn(usize, usize) + Sync) {
     (0..parts).for_each(|part| work(0, part));
 }
 
-/// Runs `work` on a worker, where [`for_each`] finds its worker's number.
-#[cfg(not(target_arch = "wasm32"))]
-pub(super) fn enter<R: Send>(work: impl FnOnce() -> R + Send) -> R {
-    // Outside of the pool `current_thread_index` is `None`, and two callers would share worker 0.
-    if rayon::current_thread_index().is_some() { work() } else { rayon::join(work, || ()).0 }
-}
-
-#[cfg(target_arch = "wasm32")]
-pub(super) fn enter<R: Send>(work: impl FnOnce() -> R + Send) -> R {
-    work()
-}
-
 /// How many workers there are.
 #[cfg(not(target_arch = "wasm32"))]
 pub(super) fn workers() -> usize {
-    rayon::current_num_threads()
+    team::get().workers()
 }
 
 #[cfg(target_arch = "wasm32")]
 pub(super) fn workers() -> usize {
     1
+}
+
+/// Runs `work` with no thread but the caller's.
+#[cfg(all(test, not(target_arch = "wasm32")))]
+pub(super) fn alone<R>(work: impl FnOnce() -> R) -> R {
+    team::alone(work)
 }
 
 /// A slice that several parts write, each its own elements.

@@ -1,0 +1,189 @@
+//! One instruction of a fused kernel, on the arrays of one block.
+#![expect(unsafe_code, reason = "arrays of a block are reached by pointers, which may be equal")]
+
+use super::{
+    fused::{Pointer, Run},
+    vector::{self, Stream, Tile, TileMut, Vector},
+};
+use crate::program::{Instruction, Operand, Register, View, What};
+
+/// An instruction as it runs.
+pub(super) struct Op {
+    pub(super) what: What,
+    pub(super) inputs: Vec<Operand>,
+    pub(super) to: Register,
+    /// Elements that it can treat alike: operands that repeat are one number for each such run.
+    run: usize,
+}
+
+/// Runs shorter than this are not worth a call each: what repeats is written out first.
+const SHORTEST_RUN: usize = 32;
+
+/// The arrays of the block at hand.
+pub(super) struct Block<'a, 'r> {
+    pub(super) vector: Vector,
+    pub(super) run: &'a Run<'r>,
+    pub(super) pointers: &'a [Pointer],
+    /// Elements of each register a row.
+    pub(super) each: &'a [usize],
+    /// Rows in the block.
+    pub(super) rows: usize,
+    pub(super) place: Position,
+}
+
+/// Where a block stands in its frame.
+#[derive(Clone, Copy)]
+pub(super) enum Position {
+    /// Its first row.
+    Row(usize),
+    /// Some rows of some columns out of all.
+    Columns { row: usize, column: usize, count: usize, columns: usize },
+}
+
+impl Op {
+    /// Appends what an instruction runs as.
+    pub(super) fn write(instruction: &Instruction, each: &mut Vec<usize>, code: &mut Vec<Op>) {
+        let mut inputs = instruction.inputs.clone();
+        let repeats = |inputs: &[Operand]| inputs.iter().map(repeat).filter(|&times| times > 1).reduce(common_divisor);
+        let is_fill = matches!(instruction.what, What::Fill);
+        if repeats(&inputs).is_some_and(|run| run < SHORTEST_RUN) && !is_fill {
+            for input in &mut inputs {
+                let Operand::Array { register, repeat } = *input else { continue };
+                if repeat > 1 {
+                    each.push(each[register.index()] * repeat);
+                    let to = Register(each.len() as u32 - 1);
+                    code.push(Op { what: What::Fill, inputs: vec![*input], to, run: repeat });
+                    *input = Operand::Array { register: to, repeat: 1 };
+                }
+            }
+        }
+        let run = repeats(&inputs).unwrap_or(usize::MAX);
+        code.push(Op { what: instruction.what.clone(), inputs, to: instruction.to, run });
+    }
+
+    /// Computes the block's elements of the register.
+    pub(super) fn run(&self, block: &Block<'_, '_>) {
+        match &self.what {
+            What::Load { value, view } => block.load(block.run.values[value.index()], view, self.to),
+            What::Random { law, stream } => {
+                let Position::Row(first) = block.place else { unreachable!("columns never draw") };
+                let scalars = block.run.scalars;
+                let stream = Stream { seed: scalars.seed, stream: *stream, unit: scalars.unit };
+                let start = first * block.each[self.to.index()];
+                block.vector.random(*law, stream, start as u64, block.out(self.to));
+            }
+            What::Reduce { reduce, dims, axes } => self.reduce(block, *reduce, dims, axes),
+            What::Move { from, view } => {
+                let rows = vector::View::rows(block.rows, *from, view.offset, &view.dims, &view.strides);
+                block.vector.copy(block.array(self.inputs[0]), &rows, block.out(self.to));
+            }
+            _ => self.elementwise(block),
+        }
+    }
+
+    fn reduce(&self, block: &Block<'_, '_>, reduce: crate::graph::Reduce, dims: &[usize], axes: &[usize]) {
+        let (x, out) = (block.array(self.inputs[0]), block.out(self.to));
+        match block.place {
+            Position::Row(_) => block.vector.reduce(reduce, x, block.rows, dims, axes, out),
+            Position::Columns { row, count, .. } => block.vector.reduce_rows(reduce, x, block.rows, count, row > 0, out),
+        }
+    }
+
+    fn elementwise(&self, block: &Block<'_, '_>) {
+        let out = block.out(self.to);
+        if out.len() <= self.run {
+            let input = |index: usize| block.operand(self.inputs[index], 0, out.len());
+            self.apply(block.vector, &input, out);
+            return;
+        }
+        for start in (0..out.len()).step_by(self.run) {
+            let input = |index: usize| block.operand(self.inputs[index], start, self.run);
+            self.apply(block.vector, &input, out.part(start, self.run));
+        }
+    }
+
+    fn apply<'a>(&self, vector: Vector, input: &dyn Fn(usize) -> vector::Operand<'a>, out: TileMut<'_>) {
+        match &self.what {
+            What::Unary(function) => vector.unary(*function, input(0), out),
+            What::Binary(function) => vector.binary(*function, input(0), input(1), out),
+            What::Compare(compare) => vector.compare(*compare, input(0), input(1), out),
+            What::Select => vector.select(input(0), input(1), input(2), out),
+            What::MulAdd => vector.mul_add(input(0), input(1), input(2), out),
+            What::Gated => vector.gated(input(0), input(1), out),
+            What::Fill => vector.fill(input(0), out),
+            What::Load { .. } | What::Random { .. } | What::Reduce { .. } | What::Move { .. } => {
+                unreachable!("not element by element")
+            }
+        }
+    }
+}
+
+/// How many times in a row an operand shows each element.
+fn repeat(operand: &Operand) -> usize {
+    match operand {
+        Operand::Array { repeat, .. } => *repeat,
+        Operand::Number(_) | Operand::Scalar(_) => 1,
+    }
+}
+
+fn common_divisor(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { common_divisor(b, a % b) }
+}
+
+impl Block<'_, '_> {
+    /// Elements of a register in this block.
+    fn len(&self, register: Register) -> usize {
+        let each = self.each[register.index()];
+        match self.place {
+            Position::Row(_) => self.rows * each,
+            Position::Columns { count, .. } if each > 1 => self.rows * count,
+            Position::Columns { count, .. } => count,
+        }
+    }
+
+    fn out(&self, register: Register) -> TileMut<'_> {
+        // SAFETY: the register's array, as long as its home was made for, is this worker's.
+        unsafe { TileMut::from_raw(self.pointers[register.index()], self.len(register)) }
+    }
+
+    /// An operand that is an array, whole.
+    fn array(&self, operand: Operand) -> Tile<'_> {
+        match operand {
+            Operand::Array { register, .. } => self.out(register).into(),
+            Operand::Number(_) | Operand::Scalar(_) => Tile::new(&[]),
+        }
+    }
+
+    /// Elements `start .. start + len` of an operand; `len` is at most what it repeats.
+    fn operand(&self, operand: Operand, start: usize, len: usize) -> vector::Operand<'_> {
+        match operand {
+            Operand::Number(value) => vector::Operand::One(value),
+            Operand::Scalar(index) => vector::Operand::One(self.run.scalars.values[index as usize]),
+            Operand::Array { register, repeat: 1 } => {
+                vector::Operand::Tile(Tile::from(self.out(register)).part(start, len))
+            }
+            // SAFETY: an element of the register's array.
+            Operand::Array { register, repeat } => {
+                let place = start / repeat;
+                assert!(place < self.len(register));
+                vector::Operand::One(unsafe { *self.pointers[register.index()].add(place) })
+            }
+        }
+    }
+
+    /// The block's elements of a value seen through a view.
+    fn load(&self, value: Pointer, view: &View, to: Register) {
+        let (each, out) = (self.each[to.index()], self.out(to));
+        // SAFETY: the view stays within the value, as it was made for its shape.
+        let load = |from: usize, out: TileMut<'_>| unsafe { self.vector.load(value, view, from, out) };
+        match self.place {
+            Position::Row(first) => load(first * each, out),
+            Position::Columns { column, .. } if each == 1 => load(column, out),
+            Position::Columns { row, column, count, columns } => {
+                for index in 0..self.rows {
+                    load((row + index) * columns + column, out.part(index * count, count));
+                }
+            }
+        }
+    }
+}

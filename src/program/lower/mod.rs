@@ -1,0 +1,193 @@
+//! Lowering: from a program to a plan of fused kernels and memory. Passes are small: [`split`] divides reductions,
+//! [`group`] decides what shares a kernel, [`code`] writes the kernels, [`memory`] gives values their places.
+
+mod code;
+mod group;
+mod memory;
+mod split;
+mod view;
+
+use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc};
+
+pub use memory::{Interval, allocate};
+pub use view::View;
+
+use self::group::{Draft, Grouping};
+use super::{Fused, Part, Place, Plan, Program, Single, Step, Value, ValueId, What};
+use crate::graph::{NodeId, Op};
+
+/// What an engine's kernels can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Target {
+    /// The most elements of one row of a fused kernel: what its fast memory holds a few of.
+    pub longest_row: usize,
+    /// Values in the arena begin at multiples of this many f32s.
+    pub alignment: usize,
+}
+
+/// Cuts a program into kernels and places its values in memory.
+pub fn lower(program: &Program, target: &Target) -> Plan {
+    let program = split::reductions(program, target.longest_row);
+    let mut lowering = Lowering::new(&program);
+    let steps = lowering.steps(target);
+    let Lowering { mut values, .. } = lowering;
+    let commits = commits(&program, &mut values, &steps);
+    let arena = memory::place(&mut values, &steps, &commits, target.alignment);
+    Plan { values, steps, commits, arena, program }
+}
+
+struct Lowering<'p> {
+    program: &'p Program,
+    values: Vec<Value>,
+    value_of: Vec<Option<ValueId>>,
+}
+
+impl<'p> Lowering<'p> {
+    fn new(program: &'p Program) -> Lowering<'p> {
+        Lowering { program, values: Vec::new(), value_of: vec![None; program.nodes().len()] }
+    }
+
+    /// The value of a node, made when first asked for.
+    fn value(&mut self, node: usize) -> ValueId {
+        if let Some(known) = self.value_of[node] {
+            return known;
+        }
+        let id = ValueId(self.values.len() as u32);
+        let found = &self.program.nodes()[node];
+        let place = match &found.op {
+            Op::Slot { slot } => Place::Slot(*slot),
+            Op::Constant { index } => Place::Constant(self.program.constants()[*index as usize].clone()),
+            Op::Iota { axis } => Place::Constant(iota(found.shape, *axis as usize)),
+            _ => Place::Arena(0),
+        };
+        self.values.push(Value { node: NodeId(node as u32), len: found.shape.elements(), place });
+        self.value_of[node] = Some(id);
+        id
+    }
+
+    fn steps(&mut self, target: &Target) -> Vec<Step> {
+        let grouping = Grouping::new(self.program, target.longest_row);
+        let order = in_order(&grouping);
+        order.into_iter().map(|draft| self.step(&grouping, draft)).collect()
+    }
+
+    fn step(&mut self, grouping: &Grouping<'_>, draft: usize) -> Step {
+        match &grouping.drafts[draft] {
+            Draft::Single { node } => {
+                let inputs = self.program.nodes()[*node].inputs.iter();
+                let inputs = inputs.map(|id| self.part(grouping, id.index())).collect();
+                Step::Single(Single { node: NodeId(*node as u32), inputs, output: self.value(*node) })
+            }
+            Draft::Fused(body) => {
+                let bases = body.loads.values().map(|(base, _)| *base);
+                for node in bases.chain(body.outputs.iter().copied()) {
+                    self.value(node);
+                }
+                let value = |node: usize| self.value_of[node].unwrap_or(ValueId(0));
+                Step::Fused(code::assemble(grouping, self.program, body, &value))
+            }
+        }
+    }
+
+    fn part(&mut self, grouping: &Grouping<'_>, node: usize) -> Part {
+        let len = self.program.nodes()[node].shape.elements();
+        let (base, axes) = grouping.look(node);
+        Part { value: self.value(base), offset: axes.merged().offset, len }
+    }
+}
+
+/// The drafts, each after those whose results it reads; among those that could be next, the one of the earliest node.
+fn in_order(grouping: &Grouping<'_>) -> Vec<usize> {
+    let needs: Vec<Vec<usize>> = (0..grouping.drafts.len()).map(|draft| grouping.needs(draft)).collect();
+    let mut readers = vec![Vec::new(); needs.len()];
+    for (draft, needed) in needs.iter().enumerate() {
+        needed.iter().for_each(|&other| readers[other].push(draft));
+    }
+    let rank = |draft: usize| match &grouping.drafts[draft] {
+        Draft::Single { node } => *node,
+        Draft::Fused(body) => body.outputs.first().copied().unwrap_or(0),
+    };
+    let mut waiting: Vec<usize> = needs.iter().map(Vec::len).collect();
+    let mut ready: BinaryHeap<Reverse<(usize, usize)>> =
+        (0..needs.len()).filter(|&draft| waiting[draft] == 0).map(|draft| Reverse((rank(draft), draft))).collect();
+    let mut order = Vec::with_capacity(needs.len());
+    while let Some(Reverse((_, draft))) = ready.pop() {
+        order.push(draft);
+        for &reader in &readers[draft] {
+            waiting[reader] -= 1;
+            if waiting[reader] == 0 {
+                ready.push(Reverse((rank(reader), reader)));
+            }
+        }
+    }
+    order
+}
+
+/// The index along an axis of every element.
+fn iota(shape: crate::shape::Shape, axis: usize) -> Arc<[f32]> {
+    let (size, stride) = (shape.dim(axis), shape.strides()[axis]);
+    (0..shape.elements()).map(|index| (index / stride % size) as f32).collect()
+}
+
+/// Lets what slots are given be computed right there, where nothing still reads what was there before; the rest is to be
+/// copied at the end.
+fn commits(program: &Program, values: &mut [Value], steps: &[Step]) -> Vec<(ValueId, u32)> {
+    let mut commits = Vec::new();
+    for (index, slot) in program.slots().iter().enumerate() {
+        let Some(written) = slot.role.written() else { continue };
+        let id = ValueId(values.iter().position(|value| value.node == written).expect("what is written is a value") as u32);
+        let direct = matches!(values[id.index()].place, Place::Arena(_)) && is_free(values, steps, id, index as u32);
+        if direct {
+            values[id.index()].place = Place::Slot(index as u32);
+        } else {
+            commits.push((id, index as u32));
+        }
+    }
+    commits
+}
+
+/// Whether no step reads a slot after, or in another order while, the value that it is given is written.
+fn is_free(values: &[Value], steps: &[Step], written: ValueId, slot: u32) -> bool {
+    let is_old = |value: ValueId| {
+        let value = &values[value.index()];
+        matches!(value.place, Place::Slot(place) if place == slot)
+    };
+    let writer = steps.iter().position(|step| outputs(step).any(|output| output == written));
+    let Some(writer) = writer else { return false };
+    let later = steps[writer + 1..].iter().any(|step| inputs(step).any(is_old));
+    let meanwhile = match &steps[writer] {
+        Step::Single(single) => single.inputs.iter().any(|part| is_old(part.value)),
+        Step::Fused(fused) => reads_out_of_order(fused, values, is_old),
+    };
+    !later && !meanwhile
+}
+
+/// Whether a kernel reads such a value other than element by element in its own order.
+fn reads_out_of_order(fused: &Fused, values: &[Value], is_old: impl Fn(ValueId) -> bool) -> bool {
+    fused.code.iter().any(|instruction| match &instruction.what {
+        What::Load { value, view } if is_old(*value) => *view != View::whole(values[value.index()].len),
+        _ => false,
+    })
+}
+
+/// The values that a step reads.
+pub(crate) fn inputs(step: &Step) -> impl Iterator<Item = ValueId> + '_ {
+    let (parts, code) = match step {
+        Step::Single(single) => (single.inputs.as_slice(), [].as_slice()),
+        Step::Fused(fused) => ([].as_slice(), fused.code.as_slice()),
+    };
+    let loads = code.iter().filter_map(|instruction| match instruction.what {
+        What::Load { value, .. } => Some(value),
+        _ => None,
+    });
+    parts.iter().map(|part| part.value).chain(loads)
+}
+
+/// The values that a step writes.
+pub(crate) fn outputs(step: &Step) -> impl Iterator<Item = ValueId> + '_ {
+    let (single, stores) = match step {
+        Step::Single(single) => (Some(single.output), [].as_slice()),
+        Step::Fused(fused) => (None, fused.stores.as_slice()),
+    };
+    single.into_iter().chain(stores.iter().map(|(_, value)| *value))
+}
