@@ -19,7 +19,7 @@ pub(super) struct Direct {
 }
 
 impl Direct {
-    pub(super) fn matmul(isa: Isa, batch: usize, [m, k, n]: [usize; 3], ta: bool, tb: bool) -> Direct {
+    pub(super) fn matmul(isa: Isa, batch: usize, [m, k, n]: [usize; 3], [ta, tb]: [bool; 2]) -> Direct {
         let matrix = |[lanes, steps]: [usize; 2], steps_first: bool| Matrix {
             start: 0,
             batch: lanes * steps,

@@ -40,7 +40,7 @@ pub(in crate::engine::cpu) struct Contraction {
 /// What is computed.
 #[derive(Debug, Clone, Copy)]
 enum Form {
-    Matmul { batch: usize, size: [usize; 3], ta: bool, tb: bool },
+    Matmul { batch: usize, size: [usize; 3], transposed: [bool; 2] },
     Conv2d { conv: Conv, x: [usize; 4], kernel: [usize; 4] },
     InputGrad { conv: Conv, x: [usize; 4], kernel: [usize; 4] },
     WeightGrad { conv: Conv, x: [usize; 4], kernel: [usize; 4] },
@@ -52,15 +52,15 @@ enum Method {
 }
 
 impl Contraction {
-    /// `batch` products of `[m, k]` (stored `[k, m]` with `ta`) and `[k, n]` (stored `[n, k]` with `tb`).
+    /// `batch` products of `[m, k]` (stored `[k, m]` if the first is `transposed`) and `[k, n]` (stored `[n, k]` if the
+    /// second is).
     pub(in crate::engine::cpu) fn matmul(
         isa: Isa,
         batch: usize,
         (m, k, n): (usize, usize, usize),
-        ta: bool,
-        tb: bool,
+        transposed: [bool; 2],
     ) -> Contraction {
-        Contraction::new(isa, Form::Matmul { batch, size: [m, k, n], ta, tb })
+        Contraction::new(isa, Form::Matmul { batch, size: [m, k, n], transposed })
     }
 
     /// `(x, kernel)` to the output, as [`Op::Conv2d`](crate::graph::Op::Conv2d).
@@ -142,7 +142,7 @@ impl Form {
     fn method(&self, isa: Isa, variant: Variant) -> Method {
         match variant {
             Variant::Direct => Method::Direct(match *self {
-                Form::Matmul { batch, size, ta, tb } => Direct::matmul(isa, batch, size, ta, tb),
+                Form::Matmul { batch, size, transposed } => Direct::matmul(isa, batch, size, transposed),
                 Form::Conv2d { conv, x, kernel } => Direct::conv2d(isa, conv, x, kernel),
                 Form::InputGrad { conv, x, kernel } => Direct::conv2d_input_grad(isa, conv, x, kernel),
                 Form::WeightGrad { conv, x, kernel } => Direct::conv2d_weight_grad(isa, conv, x, kernel),

@@ -39,7 +39,7 @@ impl Form {
     /// Calls `term(a index, b index, out index)` for every product of the definition.
     fn terms(&self, mut term: impl FnMut(usize, usize, usize)) {
         match *self {
-            Form::Matmul { batch, size: [m, k, n], ta, tb } => {
+            Form::Matmul { batch, size: [m, k, n], transposed: [ta, tb] } => {
                 for (p, i, j, l) in (0..batch)
                     .flat_map(|p| (0..m).flat_map(move |i| (0..n).flat_map(move |j| (0..k).map(move |l| (p, i, j, l)))))
                 {
@@ -124,16 +124,16 @@ fn matrix_products_agree() {
     for (ta, tb) in sides {
         for size in [[5, 7, 3], [1, 1, 1], [1, 300, 40], [70, 3, 1], [0, 3, 4], [3, 0, 4], [3, 4, 0], [28, 14, 14]] {
             for batch in [0, 1, 3] {
-                check(Form::Matmul { batch, size, ta, tb }, &mut numbers);
+                check(Form::Matmul { batch, size, transposed: [ta, tb] }, &mut numbers);
             }
         }
         for size in [[64, 520, 300], [300, 64, 65], [33, 1100, 10], [10, 600, 33], [200, 70, 20]] {
-            check(Form::Matmul { batch: 1, size, ta, tb }, &mut numbers);
+            check(Form::Matmul { batch: 1, size, transposed: [ta, tb] }, &mut numbers);
         }
-        check(Form::Matmul { batch: 300, size: [28, 14, 14], ta, tb }, &mut numbers);
+        check(Form::Matmul { batch: 300, size: [28, 14, 14], transposed: [ta, tb] }, &mut numbers);
         for _ in 0..20 {
             let size = [40, 90, 70].map(|end| numbers.below(end) + 1);
-            check(Form::Matmul { batch: 2, size, ta, tb }, &mut numbers);
+            check(Form::Matmul { batch: 2, size, transposed: [ta, tb] }, &mut numbers);
         }
     }
 }
@@ -186,8 +186,8 @@ fn results_do_not_depend_on_the_number_of_threads() {
     let mut numbers = Numbers(4);
     let mut forms = convolutions(conv(1, 1, 1), [9, 33, 8, 8], [40, 33, 3, 3]).to_vec();
     forms.extend(convolutions(conv(2, 1, 1), [9, 3, 32, 32], [32, 3, 3, 3]));
-    forms.push(Form::Matmul { batch: 1, size: [20, 3000, 30], ta: true, tb: false });
-    forms.push(Form::Matmul { batch: 40, size: [28, 14, 14], ta: false, tb: false });
+    forms.push(Form::Matmul { batch: 1, size: [20, 3000, 30], transposed: [true, false] });
+    forms.push(Form::Matmul { batch: 40, size: [28, 14, 14], transposed: [false, false] });
     for form in forms {
         let [a, b] = form.operands().map(|len| numbers.slice(len));
         for isa in Isa::available() {
