@@ -5,12 +5,15 @@
 //! the number of threads.
 
 mod block;
+mod contract;
 mod fused;
 mod isa;
 mod memory;
+mod nodes;
 mod parallel;
 mod run;
 mod single;
+mod vector;
 
 use std::sync::Arc;
 

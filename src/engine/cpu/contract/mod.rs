@@ -1,0 +1,173 @@
+//! Matrix products and convolutions on slices of f32: planned once for a shape and an instruction set, then run any
+//! number of times without allocating.
+//!
+//! A contraction has one or more variants, ways of computing it with different numbers of operations. Which one runs, how
+//! the work is cut into parts and the order of every sum depend on the shape and the instruction set only, so equal calls
+//! give equal bits on any number of threads.
+
+mod axis;
+mod direct;
+mod pack;
+mod pad;
+mod product;
+mod simd;
+#[cfg(test)]
+mod tests;
+mod tile;
+
+use direct::Direct;
+
+use super::Isa;
+use crate::graph::Conv;
+
+/// A way to compute a contraction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(in crate::engine::cpu) enum Variant {
+    /// Every product of the definition, as one matrix product.
+    Direct,
+}
+
+/// A planned contraction.
+#[derive(Debug, Clone)]
+pub(in crate::engine::cpu) struct Contraction {
+    isa: Isa,
+    form: Form,
+    /// Elements of the result.
+    elements: usize,
+    method: Method,
+}
+
+/// What is computed.
+#[derive(Debug, Clone, Copy)]
+enum Form {
+    Matmul { batch: usize, size: [usize; 3], transposed: [bool; 2] },
+    Conv2d { conv: Conv, x: [usize; 4], kernel: [usize; 4] },
+    InputGrad { conv: Conv, x: [usize; 4], kernel: [usize; 4] },
+    WeightGrad { conv: Conv, x: [usize; 4], kernel: [usize; 4] },
+}
+
+#[derive(Debug, Clone)]
+enum Method {
+    Direct(Direct),
+}
+
+impl Contraction {
+    /// `batch` products of `[m, k]` (stored `[k, m]` if the first is `transposed`) and `[k, n]` (stored `[n, k]` if the
+    /// second is).
+    pub(in crate::engine::cpu) fn matmul(
+        isa: Isa,
+        batch: usize,
+        (m, k, n): (usize, usize, usize),
+        transposed: [bool; 2],
+    ) -> Contraction {
+        Contraction::new(isa, Form::Matmul { batch, size: [m, k, n], transposed })
+    }
+
+    /// `(x, kernel)` to the output, as [`Op::Conv2d`](crate::graph::Op::Conv2d).
+    pub(in crate::engine::cpu) fn conv2d(isa: Isa, conv: Conv, x: [usize; 4], kernel: [usize; 4]) -> Contraction {
+        Contraction::new(isa, Form::Conv2d { conv, x, kernel })
+    }
+
+    /// `(output's gradient, kernel)` to the gradient of the input of shape `x`.
+    pub(in crate::engine::cpu) fn conv2d_input_grad(
+        isa: Isa,
+        conv: Conv,
+        x: [usize; 4],
+        kernel: [usize; 4],
+    ) -> Contraction {
+        Contraction::new(isa, Form::InputGrad { conv, x, kernel })
+    }
+
+    /// `(x, output's gradient)` to the gradient of the kernel.
+    pub(in crate::engine::cpu) fn conv2d_weight_grad(
+        isa: Isa,
+        conv: Conv,
+        x: [usize; 4],
+        kernel: [usize; 4],
+    ) -> Contraction {
+        Contraction::new(isa, Form::WeightGrad { conv, x, kernel })
+    }
+
+    fn new(isa: Isa, form: Form) -> Contraction {
+        let method = form.method(isa, form.best());
+        Contraction { isa, form, elements: form.elements(), method }
+    }
+
+    /// The same contraction computed in this way, if it can be.
+    pub(in crate::engine::cpu) fn forced(self, variant: Variant) -> Option<Contraction> {
+        let method = self.variants().contains(&variant).then(|| self.form.method(self.isa, variant))?;
+        Some(Contraction { method, ..self })
+    }
+
+    /// The ways in which it can be computed.
+    pub(in crate::engine::cpu) fn variants(&self) -> Vec<Variant> {
+        self.form.variants()
+    }
+
+    /// For printed plans: the way and the instructions.
+    pub(in crate::engine::cpu) fn name(&self) -> String {
+        let method = match &self.method {
+            Method::Direct(_) => "direct",
+        };
+        format!("{method}, {:?}", self.isa).to_lowercase()
+    }
+
+    /// How many f32s of scratch memory a call needs, for all workers of the calling thread's pool.
+    pub(in crate::engine::cpu) fn scratch(&self) -> usize {
+        match &self.method {
+            Method::Direct(direct) => direct.scratch(),
+        }
+    }
+
+    /// Computes `out` from the two operands, which are row-major and as long as the planned shapes say. `scratch` has at
+    /// least [`scratch`](Self::scratch) elements, aligned to cache lines, of any value. Called on a worker, allocates
+    /// nothing.
+    pub(in crate::engine::cpu) fn run(&self, a: &[f32], b: &[f32], out: &mut [f32], scratch: &mut [f32]) {
+        assert_eq!(out.len(), self.elements, "the result has the planned shape");
+        match &self.method {
+            Method::Direct(direct) => direct.run(a, b, out, scratch),
+        }
+    }
+}
+
+impl Form {
+    fn variants(&self) -> Vec<Variant> {
+        vec![Variant::Direct]
+    }
+
+    fn best(&self) -> Variant {
+        Variant::Direct
+    }
+
+    fn method(&self, isa: Isa, variant: Variant) -> Method {
+        match variant {
+            Variant::Direct => Method::Direct(match *self {
+                Form::Matmul { batch, size, transposed } => Direct::matmul(isa, batch, size, transposed),
+                Form::Conv2d { conv, x, kernel } => Direct::conv2d(isa, conv, x, kernel),
+                Form::InputGrad { conv, x, kernel } => Direct::conv2d_input_grad(isa, conv, x, kernel),
+                Form::WeightGrad { conv, x, kernel } => Direct::conv2d_weight_grad(isa, conv, x, kernel),
+            }),
+        }
+    }
+
+    /// Elements of the result.
+    fn elements(&self) -> usize {
+        match *self {
+            Form::Matmul { batch, size: [m, _, n], .. } => batch * m * n,
+            Form::Conv2d { conv, x, kernel } => {
+                let [oh, ow] = output(conv, x, kernel);
+                x[0] * kernel[0] * oh * ow
+            }
+            Form::InputGrad { x, .. } => x.iter().product(),
+            Form::WeightGrad { kernel, .. } => kernel.iter().product(),
+        }
+    }
+}
+
+/// Height and width of a convolution's output.
+fn output(conv: Conv, x: [usize; 4], kernel: [usize; 4]) -> [usize; 2] {
+    [2, 3].map(|axis| {
+        let room = (x[axis] + 2 * conv.padding as usize).checked_sub(kernel[axis]);
+        room.map_or(0, |room| room / conv.stride as usize + 1)
+    })
+}
