@@ -31,3 +31,15 @@ fn show() {
     println!("{}", step(128, 16, true, false));
     println!("{}", step(128, 16, true, true));
 }
+
+mod common;
+
+#[test]
+fn debug_random() {
+    let wanted = std::env::var("CASE").unwrap_or_default();
+    for case in common::generator::cases(1).take(60) {
+        if case.program.name() == wanted {
+            println!("{}\n{}", case.program, lower(&case.program, &TARGET));
+        }
+    }
+}

@@ -20,9 +20,13 @@ pub async fn available() -> Vec<String> {
 /// The devices that are better than `webgpu`.
 fn before_webgpu() -> Vec<String> {
     #[cfg(feature = "candle")]
-    return super::candle::available();
+    let names = super::candle::available().into_iter();
     #[cfg(not(feature = "candle"))]
-    Vec::new()
+    let names = std::iter::empty::<String>();
+    // A GPU first; candle on the CPU is there for comparison.
+    let (last, first): (Vec<String>, Vec<String>) = names.partition(|name| name == "candle:cpu");
+    let own = if cfg!(feature = "cpu") { vec!["cpu".into()] } else { Vec::new() };
+    [first, own, last].concat()
 }
 
 /// Opens a device: `auto` (the first of [`available`]), `candle:cpu`, `candle:cuda:0`, `candle:metal:0`, `webgpu`,
@@ -40,6 +44,8 @@ pub async fn open(name: &str) -> Result<Arc<dyn Engine>> {
     match chosen.as_str() {
         #[cfg(feature = "webgpu")]
         "webgpu" if super::webgpu::WebGpu::available().await => Ok(Arc::new(super::webgpu::WebGpu::open().await?)),
+        #[cfg(feature = "cpu")]
+        "cpu" => Ok(Arc::new(super::cpu::Cpu::new())),
         #[cfg(feature = "candle")]
         there if before_webgpu().iter().any(|name| name == there) => {
             Ok(Arc::new(super::candle::CandleEngine::open(there)?))

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use cost::Cost;
-pub use lower::{Target, View, lower};
+pub use lower::{Interval, Target, View, allocate, lower};
 pub use plan::{Frame, Fused, Instruction, Operand, Part, Place, Plan, Register, Single, Step, Value, ValueId, What};
 
 use crate::{

@@ -3,9 +3,13 @@
 
 use super::{
     fused::{Pointer, Run},
-    vector::{self, Stream, Tile, TileMut, Vector},
+    vector::{self, Reduction, Stream, Tile, TileMut, Vector},
 };
-use crate::program::{Instruction, Operand, Register, View, What};
+use crate::{
+    graph::{Binary, Reduce},
+    program::{Instruction, Operand, Register, View, What},
+    shape::MAX_RANK,
+};
 
 /// An instruction as it runs.
 pub(super) struct Op {
@@ -14,6 +18,8 @@ pub(super) struct Op {
     pub(super) to: Register,
     /// Elements that it can treat alike: operands that repeat are one number for each such run.
     run: usize,
+    /// What a load shows.
+    view: Option<vector::View>,
 }
 
 /// Runs shorter than this are not worth a call each: what repeats is written out first.
@@ -52,40 +58,81 @@ impl Op {
                 if repeat > 1 {
                     each.push(each[register.index()] * repeat);
                     let to = Register(each.len() as u32 - 1);
-                    code.push(Op { what: What::Fill, inputs: vec![*input], to, run: repeat });
+                    code.push(Op { what: What::Fill, inputs: vec![*input], to, run: repeat, view: None });
                     *input = Operand::Array { register: to, repeat: 1 };
                 }
             }
         }
         let run = repeats(&inputs).unwrap_or(usize::MAX);
-        code.push(Op { what: instruction.what.clone(), inputs, to: instruction.to, run });
+        let view = match &instruction.what {
+            What::Load { view, .. } => Some(shown(view.offset, view, None)),
+            _ => None,
+        };
+        code.push(Op { what: instruction.what.clone(), inputs, to: instruction.to, run, view });
     }
 
     /// Computes the block's elements of the register.
     pub(super) fn run(&self, block: &Block<'_, '_>) {
         match &self.what {
-            What::Load { value, view } => block.load(block.run.values[value.index()], view, self.to),
+            What::Load { value, .. } => {
+                // SAFETY: what a kernel loads nobody writes meanwhile, but the block its own elements after this.
+                let value = unsafe { tile(block.run.values[value.index()], block.run.lens[value.index()]) };
+                self.load(block, value.into());
+            }
             What::Random { law, stream } => {
                 let Position::Row(first) = block.place else { unreachable!("columns never draw") };
                 let scalars = block.run.scalars;
                 let stream = Stream { seed: scalars.seed, stream: *stream, unit: scalars.unit };
                 let start = first * block.each[self.to.index()];
-                block.vector.random(*law, stream, start as u64, block.out(self.to));
+                block.vector.random(*law, stream, start, block.out(self.to));
             }
             What::Reduce { reduce, dims, axes } => self.reduce(block, *reduce, dims, axes),
             What::Move { from, view } => {
-                let rows = vector::View::rows(block.rows, *from, view.offset, &view.dims, &view.strides);
-                block.vector.copy(block.array(self.inputs[0]), &rows, block.out(self.to));
+                let rows = shown(view.offset, view, Some((block.rows, *from as isize)));
+                block.vector.copy(block.array(self.inputs[0]), &rows, 0, block.out(self.to));
             }
             _ => self.elementwise(block),
         }
     }
 
-    fn reduce(&self, block: &Block<'_, '_>, reduce: crate::graph::Reduce, dims: &[usize], axes: &[usize]) {
-        let (x, out) = (block.array(self.inputs[0]), block.out(self.to));
+    /// The block's elements of a value seen through a view.
+    fn load(&self, block: &Block<'_, '_>, value: Tile<'_>) {
+        let Some(view) = &self.view else { return };
+        let (each, out) = (block.each[self.to.index()], block.out(self.to));
         match block.place {
-            Position::Row(_) => block.vector.reduce(reduce, x, block.rows, dims, axes, out),
-            Position::Columns { row, count, .. } => block.vector.reduce_rows(reduce, x, block.rows, count, row > 0, out),
+            Position::Row(first) => block.vector.copy(value, view, first * each, out),
+            Position::Columns { column, .. } if each == 1 => block.vector.copy(value, view, column, out),
+            Position::Columns { row, column, count, columns } => {
+                for index in 0..block.rows {
+                    let start = (row + index) * columns + column;
+                    block.vector.copy(value, view, start, out.part(index * count, count));
+                }
+            }
+        }
+    }
+
+    fn reduce(&self, block: &Block<'_, '_>, reduce: Reduce, dims: &[usize], axes: &[usize]) {
+        let (x, out) = (block.array(self.inputs[0]), block.out(self.to));
+        let Position::Columns { row, count, .. } = block.place else {
+            let mut all = [block.rows; MAX_RANK + 1];
+            all[1..=dims.len()].copy_from_slice(dims);
+            let mut reduced = [0; MAX_RANK];
+            for (to, &axis) in reduced.iter_mut().zip(axes) {
+                *to = axis as u32 + 1;
+            }
+            let reduction = Reduction::new(&all[..=dims.len()], &reduced[..axes.len()]);
+            block.vector.reduce_axes(reduce, &reduction, x, out);
+            return;
+        };
+        // Further rows of columns come on top of what the first ones gave.
+        let first = if row == 0 {
+            block.vector.binary(Binary::Add, x.part(0, count), 0.0, out);
+            1
+        } else {
+            0
+        };
+        for row in first..block.rows {
+            block.vector.accumulate(reduce, out, x.part(row * count, count));
         }
     }
 
@@ -110,7 +157,7 @@ impl Op {
             What::Select => vector.select(input(0), input(1), input(2), out),
             What::MulAdd => vector.mul_add(input(0), input(1), input(2), out),
             What::Gated => vector.gated(input(0), input(1), out),
-            What::Fill => vector.fill(input(0), out),
+            What::Fill => vector.binary(Binary::Add, input(0), 0.0, out),
             What::Load { .. } | What::Random { .. } | What::Reduce { .. } | What::Move { .. } => {
                 unreachable!("not element by element")
             }
@@ -143,7 +190,7 @@ impl Block<'_, '_> {
 
     fn out(&self, register: Register) -> TileMut<'_> {
         // SAFETY: the register's array, as long as its home was made for, is this worker's.
-        unsafe { TileMut::from_raw(self.pointers[register.index()], self.len(register)) }
+        unsafe { tile(self.pointers[register.index()], self.len(register)) }
     }
 
     /// An operand that is an array, whole.
@@ -170,20 +217,19 @@ impl Block<'_, '_> {
             }
         }
     }
+}
 
-    /// The block's elements of a value seen through a view.
-    fn load(&self, value: Pointer, view: &View, to: Register) {
-        let (each, out) = (self.each[to.index()], self.out(to));
-        // SAFETY: the view stays within the value, as it was made for its shape.
-        let load = |from: usize, out: TileMut<'_>| unsafe { self.vector.load(value, view, from, out) };
-        match self.place {
-            Position::Row(first) => load(first * each, out),
-            Position::Columns { column, .. } if each == 1 => load(column, out),
-            Position::Columns { row, column, count, columns } => {
-                for index in 0..self.rows {
-                    load((row + index) * columns + column, out.part(index * count, count));
-                }
-            }
-        }
-    }
+/// A plan's view as kernels take it, of several rows if there are any: their number and the distance between them.
+fn shown(offset: usize, view: &View, rows: Option<(usize, isize)>) -> vector::View {
+    let axes = view.dims.iter().copied().zip(view.strides.iter().copied());
+    vector::View::new(offset as isize, rows.into_iter().chain(axes))
+}
+
+/// Memory as a tile.
+///
+/// # Safety
+/// These elements are this worker's to write, or nobody writes them, as long as the tile is used.
+unsafe fn tile<'a>(start: Pointer, len: usize) -> TileMut<'a> {
+    // SAFETY: by contract; a tile makes no reference of the slice that it is made from.
+    TileMut::new(unsafe { std::slice::from_raw_parts_mut(start, len) })
 }

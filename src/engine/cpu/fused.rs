@@ -44,8 +44,10 @@ pub(super) struct Kernel {
 enum Home {
     /// In the worker's scratch memory, from this f32 on.
     Scratch(usize),
-    /// In a value: the block's own elements after the first `offset`.
-    Value { value: ValueId, offset: usize },
+    /// In a value that is read as it stands, after its first `offset` elements.
+    Read { value: ValueId, offset: usize },
+    /// In a value that is written.
+    Written(ValueId),
 }
 
 /// A value's elements in memory.
@@ -55,6 +57,8 @@ pub(super) type Pointer = *mut f32;
 pub(super) struct Run<'a> {
     /// The first element of each value.
     pub(super) values: &'a [Pointer],
+    /// Elements of each value.
+    pub(super) lens: &'a [usize],
     pub(super) scalars: &'a Scalars,
 }
 
@@ -106,13 +110,13 @@ impl Kernel {
                 && view.is_contiguous()
                 && self.lies_together(self.each[op.to.index()])
             {
-                self.homes[op.to.index()] = Home::Value { value: *value, offset: view.offset };
+                self.homes[op.to.index()] = Home::Read { value: *value, offset: view.offset };
             }
         }
         for &(register, value) in &fused.stores {
             let free = self.homes[register.index()] == Home::Scratch(0) && self.lies_together(self.each[register.index()]);
             if free && !self.overwrites(register, value, values, &lives) {
-                self.homes[register.index()] = Home::Value { value, offset: 0 };
+                self.homes[register.index()] = Home::Written(value);
             } else {
                 self.copies.push((register, value));
                 lives[register.index()].last = self.code.len();
@@ -219,7 +223,8 @@ impl Kernel {
             // SAFETY: both lie within the memory that was reserved for them when the program was loaded.
             *pointer = match *home {
                 Home::Scratch(place) => unsafe { scratch.add(place) },
-                Home::Value { value, offset } => unsafe { run.values[value.index()].add(offset + start(each)) },
+                Home::Read { value, offset } => unsafe { run.values[value.index()].add(offset + start(each)) },
+                Home::Written(value) => unsafe { run.values[value.index()].add(start(each)) },
             };
         }
     }
@@ -227,9 +232,7 @@ impl Kernel {
     fn compute(&self, run: &Run<'_>, pointers: &[Pointer], rows: usize, place: Position) {
         let block = Block { vector: self.vector, run, pointers, each: &self.each, rows, place };
         for op in &self.code {
-            let aliased = matches!(op.what, What::Load { .. })
-                && matches!(self.homes[op.to.index()], Home::Value { .. });
-            if !aliased {
+            if !matches!(self.homes[op.to.index()], Home::Read { .. }) {
                 op.run(&block);
             }
         }

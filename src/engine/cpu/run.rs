@@ -23,6 +23,8 @@ pub(super) struct Loaded {
     kernels: Vec<Ready>,
     shared: Arc<Shared>,
     pointers: Mutex<Pointers>,
+    /// Elements of each value.
+    lens: Vec<usize>,
     /// f32s of scratch that each worker needs.
     each_worker: usize,
     most_registers: usize,
@@ -71,7 +73,8 @@ impl Loaded {
             numbers: vec![std::ptr::null_mut(); plan.values.len()],
             registers: vec![std::ptr::null_mut(); workers * most_registers],
         };
-        Loaded { plan, kernels, shared, pointers: Mutex::new(pointers), each_worker, most_registers }
+        let lens = plan.values.iter().map(|value| value.len).collect();
+        Loaded { plan, kernels, lens, shared, pointers: Mutex::new(pointers), each_worker, most_registers }
     }
 
     /// Finds every value's memory.
@@ -93,7 +96,7 @@ impl Loaded {
 
     fn steps(&self, pointers: &mut Pointers, common: &mut Common, scalars: &Scalars) {
         let scratch = common.scratch.as_mut_slice();
-        let run = Run { values: &pointers.numbers, scalars };
+        let run = Run { values: &pointers.numbers, lens: &self.lens, scalars };
         let (start, registers) = (Sent(scratch.as_mut_ptr()), Sent(pointers.registers.as_mut_ptr()));
         let workers = |worker: usize| {
             let (start, registers) = (start.get(), registers.get());

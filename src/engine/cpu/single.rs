@@ -68,7 +68,7 @@ fn contraction(program: &Program, id: NodeId, isa: Isa) -> Option<Contraction> {
             let k = shape(0).dim(rank - if *ta { 2 } else { 1 });
             let (m, n) = (out.dim(rank - 2), out.dim(rank - 1));
             let batch = out.iter().take(rank - 2).product();
-            Contraction::matmul(isa, batch, (m, k, n), *ta, *tb)
+            Contraction::matmul(isa, batch, (m, k, n), [*ta, *tb])
         }
         Op::Conv2d(conv) => Contraction::conv2d(isa, *conv, four(shape(0)), four(shape(1))),
         Op::Conv2dInputGrad(conv) => Contraction::conv2d_input_grad(isa, *conv, four(node.shape), four(shape(1))),

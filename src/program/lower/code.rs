@@ -39,6 +39,13 @@ pub(super) fn assemble(grouping: &Grouping<'_>, program: &Program, body: &Body, 
     writer.fused
 }
 
+/// A kernel that copies a value of `len` elements to another.
+pub(super) fn copy(node: NodeId, (from, to): (ValueId, ValueId), len: usize) -> Fused {
+    let (what, register) = (What::Load { value: from, view: View::whole(len) }, Register(0));
+    let code = vec![Instruction { what, inputs: Vec::new(), to: register, node }];
+    Fused { frame: Frame::Rows { rows: len }, registers: vec![1], code, stores: vec![(register, to)] }
+}
+
 struct Writer<'a> {
     grouping: &'a Grouping<'a>,
     program: &'a Program,

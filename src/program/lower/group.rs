@@ -27,7 +27,8 @@ pub(super) struct Grouping<'p> {
 }
 
 pub(super) enum Draft {
-    Single { node: usize },
+    /// A node by itself, and what its operands are: neighbouring elements of nodes in memory, from an offset on.
+    Single { node: usize, operands: Vec<(usize, usize)> },
     Fused(Body),
 }
 
@@ -120,20 +121,20 @@ impl<'p> Grouping<'p> {
 
     /// A node with a kernel of its own.
     fn single(&mut self, node: usize) {
-        for input in self.inputs(node).collect::<Vec<_>>() {
-            self.neighbours(input);
-        }
+        let operands = self.inputs(node).map(|input| self.neighbours(input)).collect();
         self.producer[node] = Some(self.drafts.len());
-        self.drafts.push(Draft::Single { node });
+        self.drafts.push(Draft::Single { node, operands });
     }
 
-    /// Sees to it that a node can be read as neighbouring elements of something in memory.
-    fn neighbours(&mut self, node: usize) {
+    /// Sees to it that a node can be read as neighbouring elements of something in memory, and tells of what, from where.
+    fn neighbours(&mut self, node: usize) -> (usize, usize) {
         let (base, axes) = self.settle(node);
-        if !axes.merged().is_contiguous() {
-            self.store(node);
+        let view = axes.merged();
+        if view.is_contiguous() {
+            return (base, view.offset);
         }
-        debug_assert!(self.in_memory(base));
+        self.store(node);
+        (node, 0)
     }
 
     /// Sees to it that what a node is a view of is in memory, and gives the view.
@@ -405,11 +406,13 @@ impl<'p> Grouping<'p> {
             _ => return None,
         }
         for (&node, (base, view)) in &body.loads {
-            // What the other computes is there already, if it is read as it stands.
-            let theirs = other.nodes.contains(base) && !other.loads.contains_key(base);
+            if other.loads.contains_key(&node) {
+                continue;
+            }
             let kept_here = kept.iter().any(|&(kept, draft)| kept == *base && draft == place);
-            if theirs && (self.producer[*base] == Some(place) || kept_here) {
-                if !self.recompute(&mut joined, node) {
+            if kept_here || self.producer[*base] == Some(place) {
+                // What the other computes is there already, if it is read as it stands.
+                if !other.nodes.contains(base) || !self.recompute(&mut joined, node) {
                     return None;
                 }
             } else {
@@ -444,7 +447,7 @@ impl<'p> Grouping<'p> {
     /// The drafts whose results a draft reads.
     pub(super) fn needs(&self, draft: usize) -> Vec<usize> {
         let bases: Vec<usize> = match &self.drafts[draft] {
-            Draft::Single { node } => self.inputs(*node).map(|input| self.look(input).0).collect(),
+            Draft::Single { operands, .. } => operands.iter().map(|(base, _)| *base).collect(),
             Draft::Fused(body) => body.loads.values().map(|(base, _)| *base).collect(),
         };
         let mut needs: Vec<usize> = bases.into_iter().filter_map(|base| self.producer[base]).collect();

@@ -29,9 +29,10 @@ pub struct Target {
 pub fn lower(program: &Program, target: &Target) -> Plan {
     let program = split::reductions(program, target.longest_row);
     let mut lowering = Lowering::new(&program);
-    let steps = lowering.steps(target);
+    let mut steps = lowering.steps(target);
+    let written = lowering.written(&mut steps);
     let Lowering { mut values, .. } = lowering;
-    let commits = commits(&program, &mut values, &steps);
+    let commits = commits(&written, &mut values, &steps);
     let arena = memory::place(&mut values, &steps, &commits, target.alignment);
     Plan { values, steps, commits, arena, program }
 }
@@ -73,9 +74,14 @@ impl<'p> Lowering<'p> {
 
     fn step(&mut self, grouping: &Grouping<'_>, draft: usize) -> Step {
         match &grouping.drafts[draft] {
-            Draft::Single { node } => {
-                let inputs = self.program.nodes()[*node].inputs.iter();
-                let inputs = inputs.map(|id| self.part(grouping, id.index())).collect();
+            Draft::Single { node, operands } => {
+                let inputs = operands.iter().zip(&self.program.nodes()[*node].inputs);
+                let part = |(&(base, offset), id): (&(usize, usize), &NodeId)| Part {
+                    value: self.value(base),
+                    offset,
+                    len: self.program.node(*id).shape.elements(),
+                };
+                let inputs = inputs.map(part).collect();
                 Step::Single(Single { node: NodeId(*node as u32), inputs, output: self.value(*node) })
             }
             Draft::Fused(body) => {
@@ -89,10 +95,23 @@ impl<'p> Lowering<'p> {
         }
     }
 
-    fn part(&mut self, grouping: &Grouping<'_>, node: usize) -> Part {
-        let len = self.program.nodes()[node].shape.elements();
-        let (base, axes) = grouping.look(node);
-        Part { value: self.value(base), offset: axes.merged().offset, len }
+    /// The value that each written slot is given. What is in memory anyway (another slot, a constant) is copied by a
+    /// step of its own, so that slots are read only by steps.
+    fn written(&mut self, steps: &mut Vec<Step>) -> Vec<(u32, ValueId)> {
+        let mut written = Vec::new();
+        for (index, slot) in self.program.slots().iter().enumerate() {
+            let Some(node) = slot.role.written() else { continue };
+            let mut id = self.value(node.index());
+            let value = self.values[id.index()].clone();
+            if !matches!(value.place, Place::Arena(_)) {
+                let copy = ValueId(self.values.len() as u32);
+                self.values.push(Value { place: Place::Arena(0), ..value });
+                steps.push(Step::Fused(code::copy(node, (id, copy), value.len)));
+                id = copy;
+            }
+            written.push((index as u32, id));
+        }
+        written
     }
 }
 
@@ -104,7 +123,7 @@ fn in_order(grouping: &Grouping<'_>) -> Vec<usize> {
         needed.iter().for_each(|&other| readers[other].push(draft));
     }
     let rank = |draft: usize| match &grouping.drafts[draft] {
-        Draft::Single { node } => *node,
+        Draft::Single { node, .. } => *node,
         Draft::Fused(body) => body.outputs.first().copied().unwrap_or(0),
     };
     let mut waiting: Vec<usize> = needs.iter().map(Vec::len).collect();
@@ -120,6 +139,7 @@ fn in_order(grouping: &Grouping<'_>) -> Vec<usize> {
             }
         }
     }
+    debug_assert_eq!(order.len(), needs.len(), "kernels need each other");
     order
 }
 
@@ -131,16 +151,13 @@ fn iota(shape: crate::shape::Shape, axis: usize) -> Arc<[f32]> {
 
 /// Lets what slots are given be computed right there, where nothing still reads what was there before; the rest is to be
 /// copied at the end.
-fn commits(program: &Program, values: &mut [Value], steps: &[Step]) -> Vec<(ValueId, u32)> {
+fn commits(written: &[(u32, ValueId)], values: &mut [Value], steps: &[Step]) -> Vec<(ValueId, u32)> {
     let mut commits = Vec::new();
-    for (index, slot) in program.slots().iter().enumerate() {
-        let Some(written) = slot.role.written() else { continue };
-        let id = ValueId(values.iter().position(|value| value.node == written).expect("what is written is a value") as u32);
-        let direct = matches!(values[id.index()].place, Place::Arena(_)) && is_free(values, steps, id, index as u32);
-        if direct {
-            values[id.index()].place = Place::Slot(index as u32);
+    for &(slot, id) in written {
+        if matches!(values[id.index()].place, Place::Arena(_)) && is_free(values, steps, id, slot) {
+            values[id.index()].place = Place::Slot(slot);
         } else {
-            commits.push((id, index as u32));
+            commits.push((id, slot));
         }
     }
     commits
