@@ -2,5 +2,6 @@
 
 mod isa;
 mod parallel;
+mod vector;
 
 pub use isa::Isa;
