@@ -11,9 +11,12 @@ mod pointwise;
 mod random;
 mod reduce;
 mod reduce_axes;
+mod sample;
+mod solve;
 mod strided;
 mod tile;
 mod view;
+mod whole;
 
 #[cfg(test)]
 mod testing;
@@ -23,8 +26,11 @@ mod throughput;
 use lanes::Lanes;
 pub(super) use random::Stream;
 pub(super) use reduce_axes::Reduction;
+pub(super) use sample::Resampling;
+pub(super) use solve::solve_scratch;
 pub(super) use tile::{Operand, Tile, TileMut};
 pub(super) use view::View;
+pub(super) use whole::Padding;
 
 use super::Isa;
 

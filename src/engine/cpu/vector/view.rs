@@ -1,5 +1,6 @@
 //! Numbers seen in the row-major order of some axes, wherever they lie.
 
+use super::lanes::MOST;
 use crate::shape::MAX_RANK;
 
 /// Element `i, j, ..` is number `offset + i * stride_0 + j * stride_1 ..` of a tile: what permuting, repeating, flipping
@@ -51,6 +52,18 @@ impl View {
     /// Whether all elements lie in one piece, in order.
     pub(in super::super) fn contiguous(&self) -> bool {
         matches!(self.axes(), [Axis { size: 0, .. } | Axis { stride: 1, .. }]) || self.elements() == 1
+    }
+
+    /// How many elements, about `wanted`, are best copied in one go: of a transposed matrix whole rows, as many as a
+    /// register has lanes, since neighbours in memory lie in neighbouring rows.
+    pub(super) fn grain(&self, wanted: usize) -> usize {
+        match self.axes() {
+            [.., Axis { stride: 1, .. }, inner] if inner.stride > 2 => {
+                let rows = (wanted / inner.size.max(1)).max(1).next_multiple_of(MOST);
+                rows * inner.size.max(1)
+            }
+            _ => wanted,
+        }
     }
 
     /// Whether every element is one of `len` numbers.
