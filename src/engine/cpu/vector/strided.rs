@@ -31,22 +31,30 @@ impl Kernel for Copy<'_> {
         }
         let mut place = Place::new(self.view, self.start);
         while done < len {
-            let rows = place.rows(len - done);
-            // SAFETY: the view is inside of `x`, and `rows` are elements `done ..` of it, no more than `out` has.
-            unsafe { copy_rows(l, self.x.as_ptr().offset(place.offset), rows, self.out.as_ptr().add(done)) }
-            done += rows.count * rows.columns;
-            place.advance(rows);
+            let block = place.block(len - done);
+            // SAFETY: the view is inside of `x`, and the block's are elements `done ..` of it, no more than `out` has.
+            unsafe { copy_block(l, self.x.as_ptr().offset(place.offset), &block, self.out.as_ptr().add(done)) }
+            done += block.elements();
+            place.advance(&block);
         }
     }
 }
 
-/// Rows of equal length, at equal distances.
+/// Elements that are copied in one go: nested loops over the innermost axes.
 #[derive(Debug, Clone, Copy)]
-struct Rows {
+struct Block {
+    /// The axis of which only a part may be in the block, and how much of it. Axes inside of it are whole.
+    axis: usize,
     count: usize,
-    stride: isize,
-    columns: usize,
-    column_stride: isize,
+    /// Loops around the columns, outermost first.
+    loops: [Axis; 3],
+    columns: Axis,
+}
+
+impl Block {
+    fn elements(&self) -> usize {
+        self.loops.iter().map(|axis| axis.size).product::<usize>() * self.columns.size
+    }
 }
 
 /// A place in a view.
@@ -67,26 +75,34 @@ impl<'a> Place<'a> {
         place
     }
 
-    /// The next elements that can be copied in one go, at most `most`: whole rows, or a part of one.
-    fn rows(&self, most: usize) -> Rows {
-        let last = self.axes.len() - 1;
-        let inner = self.axes[last];
-        let left = inner.size - self.index[last];
-        let one = Rows { count: 1, stride: 0, columns: left.min(most), column_stride: inner.stride };
-        if last == 0 || self.index[last] != 0 || most < inner.size {
-            return one;
+    /// The next elements, at most `most`, that nested loops reach.
+    fn block(&self, most: usize) -> Block {
+        let mut axis = self.axes.len() - 1;
+        let mut part = Axis { size: self.left(axis).min(most), ..self.axes[axis] };
+        let mut block = Block { axis, count: part.size, loops: [Axis { size: 1, stride: 0 }; 3], columns: part };
+        let mut elements = part.size;
+        for slot in (0..3).rev() {
+            // A loop around whole axes only.
+            if axis == 0 || part.size != self.axes[axis].size || most < 2 * elements {
+                break;
+            }
+            axis -= 1;
+            part = Axis { size: self.left(axis).min(most / elements), ..self.axes[axis] };
+            block.loops[slot] = part;
+            (block.axis, block.count) = (axis, part.size);
+            elements *= part.size;
         }
-        let outer = self.axes[last - 1];
-        Rows { count: (outer.size - self.index[last - 1]).min(most / inner.size), stride: outer.stride, ..one }
+        block
     }
 
-    /// Behind these rows, which begin here.
-    fn advance(&mut self, rows: Rows) {
-        let mut axis = self.axes.len() - 1;
-        self.step(axis, rows.columns);
-        if axis > 0 && self.index[axis] == self.axes[axis].size {
-            self.step(axis - 1, rows.count - 1);
-        }
+    fn left(&self, axis: usize) -> usize {
+        self.axes[axis].size - self.index[axis]
+    }
+
+    /// Behind this block, which begins here.
+    fn advance(&mut self, block: &Block) {
+        let mut axis = block.axis;
+        self.step(axis, block.count);
         while axis > 0 && self.index[axis] == self.axes[axis].size {
             self.offset -= self.index[axis] as isize * self.axes[axis].stride;
             self.index[axis] = 0;
@@ -101,28 +117,50 @@ impl<'a> Place<'a> {
     }
 }
 
+/// Copies a block that begins at `x`.
+///
+/// # Safety
+/// The block can be read, and as many numbers written.
+#[expect(unsafe_code, reason = "reads and writes tiles")]
+#[inline(always)]
+unsafe fn copy_block<L: Lanes>(l: L, x: *const f32, block: &Block, out: *mut f32) {
+    let [outer, middle, rows] = block.loops;
+    let len = rows.size * block.columns.size;
+    let mut done = 0;
+    for i in 0..outer.size {
+        for j in 0..middle.size {
+            // SAFETY: inside of the block.
+            unsafe {
+                let x = x.offset(i as isize * outer.stride + j as isize * middle.stride);
+                copy_rows(l, x, rows, block.columns, out.add(done));
+            }
+            done += len;
+        }
+    }
+}
+
 /// Copies rows that begin at `x`.
 ///
 /// # Safety
 /// The rows can be read, and as many numbers written.
 #[expect(unsafe_code, reason = "reads and writes tiles")]
 #[inline(always)]
-unsafe fn copy_rows<L: Lanes>(l: L, x: *const f32, rows: Rows, out: *mut f32) {
+unsafe fn copy_rows<L: Lanes>(l: L, x: *const f32, rows: Axis, columns: Axis, out: *mut f32) {
     // SAFETY: each function is given what it asks for.
     unsafe {
-        match (rows.stride, rows.columns, rows.column_stride) {
-            (1, 2, 0) => return double(l, x, rows.count, out),
+        match (rows.stride, columns.size, columns.stride) {
+            (1, 2, 0) => return double(l, x, rows.size, out),
             (_, _, 0..=2) => {}
-            (1, _, _) if rows.count >= 4 => return transpose(l, x, rows, out),
+            (1, _, _) if rows.size >= 4 => return transpose(l, x, rows.size, columns, out),
             _ => {}
         }
-        for row in 0..rows.count {
-            let (x, out) = (x.offset(row as isize * rows.stride), out.add(row * rows.columns));
-            match rows.column_stride {
-                0 => fill(l, x.read(), rows.columns, out),
-                1 => copy_run(l, x, rows.columns, out),
-                2 => every_second(l, x, rows.columns, out),
-                stride => gather(x, stride, rows.columns, out),
+        for row in 0..rows.size {
+            let (x, out) = (x.offset(row as isize * rows.stride), out.add(row * columns.size));
+            match columns.stride {
+                0 => fill(l, x.read(), columns.size, out),
+                1 => copy_run(l, x, columns.size, out),
+                2 => every_second(l, x, columns.size, out),
+                stride => gather(x, stride, columns.size, out),
             }
         }
     }
@@ -133,10 +171,15 @@ unsafe fn copy_rows<L: Lanes>(l: L, x: *const f32, rows: Rows, out: *mut f32) {
 #[expect(unsafe_code, reason = "writes tiles")]
 #[inline(always)]
 unsafe fn fill<L: Lanes>(l: L, x: f32, count: usize, out: *mut f32) {
-    let x = l.splat(x);
-    for done in (0..count).step_by(L::COUNT) {
-        // SAFETY: no more than are left.
-        unsafe { l.store_some(x, out.add(done), (count - done).min(L::COUNT)) }
+    let (x, whole) = (l.splat(x), count - count % L::COUNT);
+    // SAFETY: no more than `count`.
+    unsafe {
+        for done in (0..whole).step_by(L::COUNT) {
+            l.store(x, out.add(done));
+        }
+        if whole < count {
+            l.store_part(x, out.add(whole), count - whole);
+        }
     }
 }
 
@@ -145,10 +188,15 @@ unsafe fn fill<L: Lanes>(l: L, x: f32, count: usize, out: *mut f32) {
 #[expect(unsafe_code, reason = "reads and writes tiles")]
 #[inline(always)]
 unsafe fn copy_run<L: Lanes>(l: L, x: *const f32, count: usize, out: *mut f32) {
-    for done in (0..count).step_by(L::COUNT) {
-        let now = (count - done).min(L::COUNT);
-        // SAFETY: no more than are left.
-        unsafe { l.store_some(l.load_some(x.add(done), now), out.add(done), now) }
+    let whole = count - count % L::COUNT;
+    // SAFETY: no more than `count`.
+    unsafe {
+        for done in (0..whole).step_by(L::COUNT) {
+            l.store(l.load(x.add(done)), out.add(done));
+        }
+        if whole < count {
+            l.store_part(l.load_part(x.add(whole), count - whole), out.add(whole), count - whole);
+        }
     }
 }
 
@@ -157,13 +205,16 @@ unsafe fn copy_run<L: Lanes>(l: L, x: *const f32, count: usize, out: *mut f32) {
 #[expect(unsafe_code, reason = "reads and writes tiles")]
 #[inline(always)]
 unsafe fn every_second<L: Lanes>(l: L, x: *const f32, count: usize, out: *mut f32) {
-    for done in (0..count).step_by(L::COUNT) {
-        let now = (count - done).min(L::COUNT);
-        // SAFETY: the last number that is read is the last that is wanted.
-        unsafe {
-            let (a, b) = l.load_two(x.add(2 * done), 2 * now - 1);
-            l.store_some(l.split_pairs(a, b).0, out.add(done), now);
+    // The last number that is read is the last that is wanted, so the last register is never whole.
+    let whole = count.saturating_sub(1) / L::COUNT * L::COUNT;
+    // SAFETY: by contract.
+    unsafe {
+        for done in (0..whole).step_by(L::COUNT) {
+            let x = x.add(2 * done);
+            l.store(l.split_pairs(l.load(x), l.load(x.add(L::COUNT))).0, out.add(done));
         }
+        let (a, b) = l.load_two(x.add(2 * whole), 2 * (count - whole) - 1);
+        l.store_some(l.split_pairs(a, b).0, out.add(whole), count - whole);
     }
 }
 
@@ -174,16 +225,19 @@ unsafe fn every_second<L: Lanes>(l: L, x: *const f32, count: usize, out: *mut f3
 #[expect(unsafe_code, reason = "reads and writes tiles")]
 #[inline(always)]
 unsafe fn double<L: Lanes>(l: L, x: *const f32, count: usize, out: *mut f32) {
-    for done in (0..count).step_by(L::COUNT) {
-        let now = (count - done).min(L::COUNT);
-        // SAFETY: no more than are left.
-        unsafe {
-            let x = l.load_some(x.add(done), now);
+    let whole = count - count % L::COUNT;
+    // SAFETY: no more than `count` are read, and twice as many written.
+    unsafe {
+        for done in (0..whole).step_by(L::COUNT) {
+            let x = l.load(x.add(done));
             let (a, b) = l.join_pairs(x, x);
-            l.store_some(a, out.add(2 * done), (2 * now).min(L::COUNT));
-            if 2 * now > L::COUNT {
-                l.store_some(b, out.add(2 * done + L::COUNT), 2 * now - L::COUNT);
-            }
+            l.store(a, out.add(2 * done));
+            l.store(b, out.add(2 * done + L::COUNT));
+        }
+        if whole < count {
+            let x = l.load_part(x.add(whole), count - whole);
+            let (a, b) = l.join_pairs(x, x);
+            l.store_two(a, b, out.add(2 * whole), 2 * (count - whole));
         }
     }
 }
@@ -206,36 +260,54 @@ unsafe fn gather(x: *const f32, stride: isize, count: usize, out: *mut f32) {
 /// As of [`copy_rows`].
 #[expect(unsafe_code, reason = "reads and writes tiles")]
 #[inline(always)]
-unsafe fn transpose<L: Lanes>(l: L, x: *const f32, rows: Rows, out: *mut f32) {
-    let whole = rows.columns - rows.columns % 4;
-    for row in (0..rows.count).step_by(L::COUNT) {
-        let now = (rows.count - row).min(L::COUNT);
-        for column in (0..whole).step_by(4) {
-            let mut square = [l.splat(0.0); 4];
-            let mut groups = [[0.0f32; MOST]; 4];
-            // SAFETY: `now` rows and four columns are inside of the view and of the output.
-            unsafe {
-                for (turn, lanes) in square.iter_mut().enumerate() {
-                    let stride = (column + turn) as isize * rows.column_stride;
-                    *lanes = l.load_some(x.offset(row as isize + stride), now);
-                }
-                for (group, lanes) in groups.iter_mut().zip(l.transpose4(square)) {
-                    l.store(lanes, group.as_mut_ptr());
-                }
+unsafe fn transpose<L: Lanes>(l: L, x: *const f32, rows: usize, columns: Axis, out: *mut f32) {
+    let whole = columns.size - columns.size % 4;
+    for row in (0..rows).step_by(L::COUNT) {
+        let now = (rows - row).min(L::COUNT);
+        // SAFETY: `now` rows of the view and of the output.
+        unsafe {
+            let (x, out) = (x.add(row), out.add(row * columns.size));
+            for column in (0..whole).step_by(4) {
+                let x = x.offset(column as isize * columns.stride);
+                transpose_four(l, x, columns.stride, now, out.add(column), columns.size);
+            }
+            for column in whole..columns.size {
                 for place in 0..now {
-                    let four = groups[place % 4].as_ptr().add(place - place % 4).cast::<[f32; 4]>();
-                    out.add((row + place) * rows.columns + column)
-                        .cast::<[f32; 4]>()
-                        .write_unaligned(four.read_unaligned());
+                    let from = place as isize + column as isize * columns.stride;
+                    out.add(place * columns.size + column).write(x.offset(from).read());
                 }
             }
         }
-        for column in whole..rows.columns {
-            for place in row..row + now {
-                let from = place as isize + column as isize * rows.column_stride;
-                // SAFETY: as above.
-                unsafe { out.add(place * rows.columns + column).write(x.offset(from).read()) }
+    }
+}
+
+/// Four numbers of each of up to a register of rows: `stride` apart in `x`, where rows are neighbours, and neighbours
+/// in `out`, where rows are `width` apart.
+///
+/// # Safety
+/// They can be read and written.
+#[expect(unsafe_code, reason = "reads and writes tiles")]
+#[inline(always)]
+unsafe fn transpose_four<L: Lanes>(l: L, x: *const f32, stride: isize, rows: usize, out: *mut f32, width: usize) {
+    let mut square = [l.splat(0.0); 4];
+    // SAFETY: by contract.
+    unsafe {
+        for (turn, lanes) in square.iter_mut().enumerate() {
+            *lanes = l.load_some(x.offset(turn as isize * stride), rows);
+        }
+        let square = l.transpose4(square);
+        if rows == L::COUNT {
+            for (turn, &lanes) in square.iter().enumerate() {
+                l.store_fours(lanes, out.add(turn * width), 4 * width);
             }
+            return;
+        }
+        let mut fours = [[[0.0f32; 4]; MOST / 4]; 4];
+        for (fours, &lanes) in fours.iter_mut().zip(&square) {
+            l.store(lanes, fours.as_mut_ptr().cast());
+        }
+        for row in 0..rows {
+            out.add(row * width).cast::<[f32; 4]>().write_unaligned(fours[row % 4][row / 4]);
         }
     }
 }

@@ -106,3 +106,44 @@ fn movement(vector: Vector) {
     copy("3 planes to pixels", &[(1024, 1), (3, 1024)]);
     copy("pixels to 3 planes", &[(3, 1), (1024, 3)]);
 }
+
+/// Whole nodes, on as many threads as there are.
+#[test]
+#[ignore = "takes time, and measures"]
+fn throughput_of_nodes() {
+    use super::{Resampling, solve_scratch};
+    use crate::graph::Border;
+    for vector in vectors() {
+        println!("{vector:?}, numbers a nanosecond");
+        let (x, mut out) = (values(64 * 3 * 1024, 1), vec![0.0; 64 * 3 * 1024]);
+        let sizes = Resampling { border: Border::Zero, channels: 3, input: (32, 32), output: (32, 32) };
+        for (name, map) in [
+            ("shift", [1.0f32, 0.0, 2.0, 0.0, 1.0, -1.0]),
+            ("scale", [0.9, 0.0, 0.0, 0.0, 1.1, 0.0]),
+            ("rotate", [0.9, 0.1, 0.0, -0.1, 0.9, 0.0]),
+        ] {
+            let maps = map.repeat(64);
+            measure(&format!("sample, {name}"), out.len(), || vector.sample(&sizes, &x, &maps, &mut out));
+            measure(&format!("sample transpose, {name}"), out.len(), || {
+                vector.sample_transpose(&sizes, &x, &maps, &mut out)
+            });
+        }
+        let pixels = vec![7; 500 * 784];
+        let rows: Vec<u32> = (0..128).map(|i| i * 37 % 500).collect();
+        let mut taken = vec![0.0; 128 * 784];
+        measure("take pixels", taken.len(), || vector.take_pixels(&pixels, &rows, 784, &mut taken));
+        let mut back = vec![0.0; 500 * 784];
+        measure("take transpose", taken.len(), || vector.take_transpose(&taken, &rows, 784, &mut back));
+        let mut turned = vec![0.0; 192 * 1024];
+        measure("transpose 192 x 1024", turned.len(), || {
+            vector.rearrange(&x, &View::new(0, [(1024, 1), (192, 1024)]), &mut turned);
+        });
+        for n in [50, 100, 500] {
+            let a: Vec<f32> = (0..n * n).map(|p| if p / n == p % n { 2.0 } else { 1.0 / n as f32 }).collect();
+            let (b, mut scratch, mut x) = (vec![1.0; n * 10], vec![0.0; solve_scratch(n, 10)], vec![0.0; n * 10]);
+            let start = Instant::now();
+            (0..5).for_each(|_| vector.solve_spd(&a, &b, (n, 10), &mut scratch, &mut x));
+            println!("  solve {n}: {:?}", start.elapsed() / 5);
+        }
+    }
+}

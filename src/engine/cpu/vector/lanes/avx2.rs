@@ -61,6 +61,15 @@ impl Lanes for Avx2 {
         unsafe { _mm256_maskstore_ps(to, first(self, count), x) }
     }
 
+    #[inline(always)]
+    unsafe fn store_fours(self, x: __m256, to: *mut f32, stride: usize) {
+        // SAFETY: by contract.
+        unsafe {
+            _mm_storeu_ps(to, _mm256_castps256_ps128(x));
+            _mm_storeu_ps(to.add(stride), _mm256_extractf128_ps::<1>(x));
+        }
+    }
+
     operations! {
         fn splat(x: f32) -> __m256 { _mm256_set1_ps(x) }
         fn add(a: __m256, b: __m256) -> __m256 { _mm256_add_ps(a, b) }

@@ -56,6 +56,17 @@ impl Lanes for Avx512 {
         unsafe { _mm512_mask_storeu_ps(to, first(count), x) }
     }
 
+    #[inline(always)]
+    unsafe fn store_fours(self, x: __m512, to: *mut f32, stride: usize) {
+        // SAFETY: by contract.
+        unsafe {
+            _mm_storeu_ps(to, _mm512_castps512_ps128(x));
+            _mm_storeu_ps(to.add(stride), _mm512_extractf32x4_ps::<1>(x));
+            _mm_storeu_ps(to.add(2 * stride), _mm512_extractf32x4_ps::<2>(x));
+            _mm_storeu_ps(to.add(3 * stride), _mm512_extractf32x4_ps::<3>(x));
+        }
+    }
+
     operations! {
         fn splat(x: f32) -> __m512 { _mm512_set1_ps(x) }
         fn add(a: __m512, b: __m512) -> __m512 { _mm512_add_ps(a, b) }

@@ -66,6 +66,13 @@ impl Lanes for Baseline {
         }
     }
 
+    #[expect(unsafe_code, reason = "writes through a pointer")]
+    #[inline(always)]
+    unsafe fn store_fours(self, x: [f32; 4], to: *mut f32, _: usize) {
+        // SAFETY: by contract.
+        unsafe { self.store(x, to) }
+    }
+
     each! {
         fn add(a: f32, b: f32) -> f32 { a + b }
         fn sub(a: f32, b: f32) -> f32 { a - b }

@@ -95,6 +95,30 @@ pub(super) trait Lanes: Copy {
         unsafe { if count == Self::COUNT { self.store(x, to) } else { self.store_part(x, to, count) } }
     }
 
+    /// Up to two registers of numbers.
+    ///
+    /// # Safety
+    /// `count <= 2 COUNT` numbers can be written.
+    #[expect(unsafe_code, reason = "writes through a pointer")]
+    #[inline(always)]
+    unsafe fn store_two(self, a: Self::F, b: Self::F, to: *mut f32, count: usize) {
+        // SAFETY: by contract.
+        unsafe {
+            if count <= Self::COUNT {
+                return self.store_some(a, to, count);
+            }
+            self.store(a, to);
+            self.store_some(b, to.add(Self::COUNT), count - Self::COUNT);
+        }
+    }
+
+    /// Each group of four lanes, `stride` apart.
+    ///
+    /// # Safety
+    /// They can be written.
+    #[expect(unsafe_code, reason = "writes through a pointer")]
+    unsafe fn store_fours(self, x: Self::F, to: *mut f32, stride: usize);
+
     fn splat(self, x: f32) -> Self::F;
     fn add(self, a: Self::F, b: Self::F) -> Self::F;
     fn sub(self, a: Self::F, b: Self::F) -> Self::F;

@@ -49,6 +49,12 @@ impl Lanes for Neon {
     }
 
     #[inline(always)]
+    unsafe fn store_fours(self, x: float32x4_t, to: *mut f32, _: usize) {
+        // SAFETY: by contract.
+        unsafe { self.store(x, to) }
+    }
+
+    #[inline(always)]
     fn words(self, x: &[u32; MOST]) -> uint32x4_t {
         // SAFETY: the array has more.
         unsafe { vld1q_u32(x.as_ptr()) }

@@ -51,6 +51,13 @@ impl Lanes for Simd128 {
         }
     }
 
+    #[expect(unsafe_code, reason = "writes through a pointer")]
+    #[inline(always)]
+    unsafe fn store_fours(self, x: v128, to: *mut f32, _: usize) {
+        // SAFETY: by contract.
+        unsafe { self.store(x, to) }
+    }
+
     operations! {
         fn splat(x: f32) -> v128 { f32x4_splat(x) }
         fn add(a: v128, b: v128) -> v128 { f32x4_add(a, b) }
