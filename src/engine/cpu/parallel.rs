@@ -40,22 +40,22 @@ pub(super) fn alone<R>(work: impl FnOnce() -> R) -> R {
 
 /// A slice that several parts write, each its own elements.
 #[derive(Clone, Copy)]
-pub(super) struct Shared<'a> {
-    start: *mut f32,
+pub(super) struct Shared<'a, T = f32> {
+    start: *mut T,
     len: usize,
-    lifetime: std::marker::PhantomData<&'a mut [f32]>,
+    lifetime: std::marker::PhantomData<&'a mut [T]>,
 }
 
 #[expect(unsafe_code, reason = "the methods that dereference the pointer are unsafe and say what callers must keep")]
 // SAFETY: a `Shared` is the right to call `part`, whose contract forbids overlapping parts at one time.
-unsafe impl Send for Shared<'_> {}
+unsafe impl<T: Send> Send for Shared<'_, T> {}
 #[expect(unsafe_code, reason = "as above")]
 // SAFETY: as above.
-unsafe impl Sync for Shared<'_> {}
+unsafe impl<T: Send> Sync for Shared<'_, T> {}
 
-impl<'a> Shared<'a> {
+impl<'a, T> Shared<'a, T> {
     /// Of this slice, which nobody else reaches as long as the parts live.
-    pub(super) fn new(slice: &'a mut [f32]) -> Shared<'a> {
+    pub(super) fn new(slice: &'a mut [T]) -> Shared<'a, T> {
         Shared { start: slice.as_mut_ptr(), len: slice.len(), lifetime: std::marker::PhantomData }
     }
 
@@ -65,7 +65,7 @@ impl<'a> Shared<'a> {
     /// No other live part may overlap this one.
     #[expect(unsafe_code, reason = "hands out parts of one slice to several threads")]
     #[expect(clippy::mut_from_ref, reason = "the parts are disjoint by contract")]
-    pub(super) unsafe fn part(&self, from: usize, len: usize) -> &mut [f32] {
+    pub(super) unsafe fn part(&self, from: usize, len: usize) -> &mut [T] {
         assert!(from <= self.len && len <= self.len - from, "a part outside of its slice");
         // SAFETY: inside of the slice by the assertion, disjoint from other parts by contract.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(from), len) }

@@ -1,0 +1,149 @@
+//! How fast the kernels are: `cargo test --release throughput -- --ignored --nocapture`.
+
+use std::{hint::black_box, time::Instant};
+
+use super::{Reduction, Stream, Tile, TileMut, Vector, View, testing::*};
+use crate::graph::{Binary, Compare, Law, Reduce, Unary};
+
+/// Numbers of a tile.
+const LEN: usize = 1024;
+
+/// Prints how many numbers (`len` a call) are done in a nanosecond, best of many.
+fn measure<R>(name: &str, len: usize, mut call: impl FnMut() -> R) {
+    let mut best = f64::INFINITY;
+    for _ in 0..30 {
+        let start = Instant::now();
+        for _ in 0..100 {
+            black_box(call());
+        }
+        best = best.min(start.elapsed().as_nanos() as f64 / 100.0);
+    }
+    println!("  {name:<24} {:8.2}", len as f64 / best);
+}
+
+#[test]
+#[ignore = "takes time, and measures"]
+fn throughput() {
+    for vector in vectors() {
+        println!("{vector:?}, numbers a nanosecond");
+        pointwise(vector);
+        reductions(vector);
+        movement(vector);
+        for law in [Law::Uniform, Law::Normal] {
+            let mut out = vec![0.0; LEN];
+            let stream = Stream { seed: 1, stream: 2, unit: 3 };
+            measure(&format!("{law:?}"), LEN, || vector.random(law, black_box(stream), 0, TileMut::new(&mut out)));
+        }
+    }
+}
+
+fn pointwise(vector: Vector) {
+    let (a, b, c) = (values(LEN, 1), values(LEN, 2), values(LEN, 3));
+    let positive: Vec<f32> = a.iter().map(|x| x.abs()).collect();
+    let mut out = vec![0.0; LEN];
+    let out = TileMut::new(&mut out);
+    use Unary::{Cos, Exp, Floor, Log, Neg, Recip, Sin, Sqrt, Tanh};
+    for f in [Neg, Exp, Log, Sin, Cos, Sqrt, Tanh, Recip, Floor] {
+        measure(&format!("{f:?}"), LEN, || vector.unary(f, black_box(&positive[..]), out));
+    }
+    for f in [Binary::Add, Binary::Sub, Binary::Mul, Binary::Div, Binary::Max] {
+        measure(&format!("{f:?}"), LEN, || vector.binary(f, black_box(&a[..]), &b[..], out));
+    }
+    measure("Add a number", LEN, || vector.binary(Binary::Add, black_box(&a[..]), 2.0, out));
+    measure("Add in place", LEN, || vector.binary(Binary::Add, out, &b[..], out));
+    measure("Gt", LEN, || vector.compare(Compare::Gt, black_box(&a[..]), &b[..], out));
+    measure("select", LEN, || vector.select(black_box(&a[..]), &b[..], &c[..], out));
+    measure("mul_add", LEN, || vector.mul_add(black_box(&a[..]), &b[..], &c[..], out));
+    measure("gated", LEN, || vector.gated(black_box(&a[..]), &b[..], out));
+}
+
+fn reductions(vector: Vector) {
+    let (a, b) = (values(64 * LEN, 1), values(LEN, 2));
+    let x = Tile::new(&a[..LEN]);
+    measure("sum", LEN, || vector.reduce(Reduce::Sum, black_box(x)));
+    measure("max", LEN, || vector.reduce(Reduce::Max, black_box(x)));
+    measure("dot", LEN, || vector.dot(black_box(x), Tile::new(&b)));
+    let mut out = vec![0.0; 64 * LEN];
+    let mut axes = |name: &str, dims: &[usize], axes: &[u32]| {
+        let (len, reduction) = (dims.iter().product(), Reduction::new(dims, axes));
+        let kept: usize =
+            dims.iter().enumerate().filter(|(axis, _)| !axes.contains(&(*axis as u32))).map(|x| x.1).product();
+        measure(name, len, || {
+            vector.reduce_axes(
+                Reduce::Sum,
+                &reduction,
+                black_box(Tile::new(&a[..len])),
+                TileMut::new(&mut out[..kept]),
+            );
+        });
+    };
+    axes("rows of 196", &[32, 196], &[1]);
+    axes("rows of 10", &[64, 10], &[1]);
+    axes("columns of 256", &[16, 256], &[0]);
+    axes("columns of 10", &[64, 10], &[0]);
+    axes("pool 28", &[4, 14, 2, 14, 2], &[2, 4]);
+    axes("pool 32", &[4, 16, 2, 16, 2], &[2, 4]);
+    axes("pool 14", &[16, 7, 2, 7, 2], &[2, 4]);
+}
+
+fn movement(vector: Vector) {
+    let x = values(64 * LEN, 1);
+    let mut out = vec![0.0; 64 * LEN];
+    let mut copy = |name: &str, axes: &[(usize, isize)]| {
+        let view = View::new(0, axes.iter().copied());
+        let len = view.elements();
+        measure(name, len, || vector.copy(black_box(Tile::new(&x)), &view, 0, TileMut::new(&mut out[..len])));
+    };
+    copy("copy", &[(1024, 1)]);
+    copy("every second", &[(1024, 2)]);
+    copy("every third", &[(1024, 3)]);
+    copy("rows of 24 in 28", &[(40, 28), (24, 1)]);
+    copy("unpool 28", &[(56, 14), (2, 0), (14, 1), (2, 0)]);
+    copy("unpool 32", &[(64, 16), (2, 0), (16, 1), (2, 0)]);
+    copy("rows repeated", &[(32, 1), (196, 0)]);
+    copy("transpose 64 x 64", &[(64, 1), (64, 64)]);
+    copy("transpose 256 x 250", &[(256, 1), (250, 256)]);
+    copy("3 planes to pixels", &[(1024, 1), (3, 1024)]);
+    copy("pixels to 3 planes", &[(3, 1), (1024, 3)]);
+}
+
+/// Whole nodes, on as many threads as there are.
+#[test]
+#[ignore = "takes time, and measures"]
+fn throughput_of_nodes() {
+    use super::{Resampling, solve_scratch};
+    use crate::graph::Border;
+    for vector in vectors() {
+        println!("{vector:?}, numbers a nanosecond");
+        let (x, mut out) = (values(64 * 3 * 1024, 1), vec![0.0; 64 * 3 * 1024]);
+        let sizes = Resampling { border: Border::Zero, channels: 3, input: (32, 32), output: (32, 32) };
+        for (name, map) in [
+            ("shift", [1.0f32, 0.0, 2.0, 0.0, 1.0, -1.0]),
+            ("scale", [0.9, 0.0, 0.0, 0.0, 1.1, 0.0]),
+            ("rotate", [0.9, 0.1, 0.0, -0.1, 0.9, 0.0]),
+        ] {
+            let maps = map.repeat(64);
+            measure(&format!("sample, {name}"), out.len(), || vector.sample(&sizes, &x, &maps, &mut out));
+            measure(&format!("sample transpose, {name}"), out.len(), || {
+                vector.sample_transpose(&sizes, &x, &maps, &mut out)
+            });
+        }
+        let pixels = vec![7; 500 * 784];
+        let rows: Vec<u32> = (0..128).map(|i| i * 37 % 500).collect();
+        let mut taken = vec![0.0; 128 * 784];
+        measure("take pixels", taken.len(), || vector.take_pixels(&pixels, &rows, 784, &mut taken));
+        let mut back = vec![0.0; 500 * 784];
+        measure("take transpose", taken.len(), || vector.take_transpose(&taken, &rows, 784, &mut back));
+        let mut turned = vec![0.0; 192 * 1024];
+        measure("transpose 192 x 1024", turned.len(), || {
+            vector.rearrange(&x, &View::new(0, [(1024, 1), (192, 1024)]), &mut turned);
+        });
+        for n in [50, 100, 500] {
+            let a: Vec<f32> = (0..n * n).map(|p| if p / n == p % n { 2.0 } else { 1.0 / n as f32 }).collect();
+            let (b, mut scratch, mut x) = (vec![1.0; n * 10], vec![0.0; solve_scratch(n, 10)], vec![0.0; n * 10]);
+            let start = Instant::now();
+            (0..5).for_each(|_| vector.solve_spd(&a, &b, (n, 10), &mut scratch, &mut x));
+            println!("  solve {n}: {:?}", start.elapsed() / 5);
+        }
+    }
+}
