@@ -38,7 +38,7 @@ fn recipe() -> Recipe {
         "pool.epochs=2",
         "pool.training.batch=8",
         "method.real_batch=8",
-        "method.micro_batch=3",
+        "micro_batch=3",
         "method.real_refresh=2",
         "method.frequencies=16",
         "method.factor=2",
