@@ -319,6 +319,7 @@ impl Facts {
         let setting = Setting {
             images_per_class: recipe.images_per_class,
             seed: recipe.seed,
+            micro_batch: recipe.micro_batch,
             network,
             mean: normalisation.mean.clone(),
             std: normalisation.std.clone(),

@@ -6,6 +6,7 @@ pub mod error;
 pub mod evaluate;
 pub mod graph;
 pub mod method;
+mod micro_batch;
 pub mod nn;
 pub mod pool;
 pub mod program;

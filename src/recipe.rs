@@ -14,6 +14,8 @@ use crate::{
     },
 };
 
+pub use crate::micro_batch::MicroBatch;
+
 /// What to distil, and how. Start from a preset, change what matters.
 ///
 /// ```
@@ -35,6 +37,8 @@ pub struct Recipe {
     /// Key of every random draw.
     pub seed: u64,
     pub labels: Labels,
+    /// Images that pass through a network at once: in the pool, in the method and in evaluation.
+    pub micro_batch: MicroBatch,
     pub network: NetworkRecipe,
     pub pool: PoolRecipe,
     pub method: MethodRecipe,
@@ -142,8 +146,6 @@ pub struct NcfmRecipe {
     pub plateau_patience: u32,
     /// Operations of the augmentation, common to the real and the synthetic images of an update.
     pub augment: Strategy,
-    /// Real images that pass through the network at once; the result does not depend on it beyond rounding.
-    pub micro_batch: usize,
 }
 
 /// What canvases start from.
@@ -203,6 +205,7 @@ impl Recipe {
             iterations: 80,
             seed: 0,
             labels: Labels::Hard,
+            micro_batch: MicroBatch::Automatic,
             network: NetworkRecipe { depth: 0, width: 32, norm: Norm::Instance, pooling: Pooling::Average },
             // Few epochs want a higher rate than the published sixty, and whole images.
             pool: PoolRecipe {
@@ -302,7 +305,6 @@ impl Recipe {
             ("method.real_batch", ncfm.real_batch),
             ("method.real_refresh", ncfm.real_refresh),
             ("method.frequencies", ncfm.frequencies),
-            ("method.micro_batch", ncfm.micro_batch),
             ("evaluation.repeats", self.evaluation.repeats),
         ];
         if let Some((key, _)) = positive.iter().find(|(_, value)| *value == 0) {
@@ -353,7 +355,6 @@ impl NcfmRecipe {
             optimiser: Optimiser::AdamW { weight_decay: 5e-4 },
             plateau_patience: 500,
             augment: "color_crop_cutout".parse().unwrap_or_else(|_| unreachable!("a known strategy")),
-            micro_batch: 64,
         }
     }
 }
@@ -403,6 +404,8 @@ mod tests {
         let sampled = recipe.with("method.sampling={law=\"network\", lr=1e-3, momentum=0.5, scale=1.0}").unwrap();
         let MethodRecipe::Ncfm(ncfm) = &sampled.method;
         assert!(matches!(ncfm.sampling, Sampling::Network { .. }));
+        assert_eq!(recipe.with("micro_batch=32").unwrap().micro_batch, MicroBatch::Images(32));
+        assert_eq!(recipe.with("micro_batch=auto").unwrap().micro_batch, MicroBatch::Automatic);
     }
 
     #[test]
@@ -412,6 +415,9 @@ mod tests {
         assert!(message("network").contains("key=value"));
         assert!(message("network.width=0").contains("at least 1"));
         assert!(message("method.lr=-1.0").contains("positive"));
+        assert!(message("micro_batch=0").contains("at least 1"));
+        assert!(message("micro_batch=all").contains("\"auto\""));
+        assert!(message("micro_batch=1.5").contains("\"auto\""));
         assert!(message("images_per_class=many").contains("images_per_class"));
         let broken = Recipe::ncfm().merged("[network]\nwidth = \n").unwrap_err().to_string();
         assert!(broken.starts_with("line 2: ") && !broken.contains('\n'), "{broken}");

@@ -38,7 +38,7 @@ fn recipe() -> Recipe {
         "pool.epochs=2",
         "pool.training.batch=8",
         "method.real_batch=8",
-        "method.micro_batch=3",
+        "micro_batch=3",
         "method.real_refresh=2",
         "method.frequencies=16",
         "method.factor=2",
@@ -152,6 +152,22 @@ fn a_saved_pool_replaces_training() {
     let wider = recipe().with("network.width=8").expect("a known key");
     let refused = Distillation::new(wider, &data, engine()).and_then(|run| run.with_pool(&pool));
     assert!(matches!(refused.err(), Some(Error::Recipe(_))));
+}
+
+#[test]
+fn micro_batches_change_a_training_by_rounding_alone() {
+    let data = squares(1);
+    let trained = |micro_batch: &str| {
+        let settings = ["pool.training.batch=24", "pool.training.cutmix=0.5", micro_batch];
+        let recipe = settings.iter().fold(recipe(), |recipe, setting| recipe.with(setting).expect("a known key"));
+        let mut training = PoolRun::new(&recipe, &data, engine()).expect("the recipe fits");
+        while block_on(training.advance()).expect("it goes on").is_some() {}
+        block_on(training.finish()).expect("it ends").networks.swap_remove(1)
+    };
+    let (few, many) = (trained("micro_batch=8"), trained("micro_batch=64"));
+    assert_eq!(few.initial, many.initial);
+    let apart = few.trained.iter().zip(&many.trained).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(apart < 1e-5, "{apart}");
 }
 
 #[test]

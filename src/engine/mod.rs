@@ -94,6 +94,9 @@ pub struct Scalars {
 pub struct Limits {
     /// Bytes of the largest buffer.
     pub buffer_bytes: u64,
+    /// Bytes of fast memory that the activations of the images passing through a network at once should fit; `None` on a
+    /// GPU, which wants many images at once.
+    pub cache_bytes: Option<u64>,
 }
 
 /// A place in an engine's memory for values of one kind and shape. Clones share the memory.

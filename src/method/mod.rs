@@ -5,7 +5,7 @@ pub mod ncfm;
 
 use std::{future::Future, pin::Pin};
 
-use crate::{engine::Executor, error::Result};
+use crate::{engine::Executor, error::Result, recipe::MicroBatch};
 
 /// A future of one unit's outcome.
 pub type Unit<'a> = Pin<Box<dyn Future<Output = Result<Advance>> + Send + 'a>>;
@@ -55,6 +55,8 @@ pub trait Method: Send {
 pub struct Setting {
     pub images_per_class: usize,
     pub seed: u64,
+    /// Real images that pass through the network at once.
+    pub micro_batch: MicroBatch,
     pub network: crate::nn::Network,
     /// Per-channel normalisation.
     pub mean: Vec<f32>,

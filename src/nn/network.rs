@@ -87,6 +87,8 @@ pub struct Network {
     image: ImageSize,
     classes: usize,
     features: usize,
+    /// Values of the largest layer's output for one image.
+    largest: usize,
     table: Table,
 }
 
@@ -106,14 +108,14 @@ impl Network {
     /// [`Error::Recipe`] if the network is too deep for the images or has no width.
     pub fn new(architecture: Architecture, image: ImageSize, classes: usize) -> Result<Network> {
         let mut table = Table::default();
-        let features = match &architecture {
+        let (features, largest) = match &architecture {
             Architecture::ConvNet { depth, width, norm, pooling } => {
                 convnet_table(&mut table, image, (*depth, *width), *norm, *pooling)?
             }
             Architecture::Mlp { width } => {
                 table.push_layer("fc_1", [*width, image.elements()], *width, image.elements());
                 table.push_layer("fc_2", [*width, *width], *width, *width);
-                *width
+                (*width, image.elements().max(*width))
             }
         };
         if features == 0 || classes == 0 {
@@ -123,7 +125,7 @@ impl Network {
         }
         let classifier = if matches!(architecture, Architecture::Mlp { .. }) { "fc_3" } else { "classifier" };
         table.push_layer(classifier, [classes, features], classes, features);
-        Ok(Network { architecture, image, classes, features, table })
+        Ok(Network { architecture, image, classes, features, largest, table })
     }
 
     /// Where each parameter stands.
@@ -139,6 +141,12 @@ impl Network {
     /// Number of classes.
     pub fn classes(&self) -> usize {
         self.classes
+    }
+
+    /// Bytes that training holds of one image at once, by and large: where the largest block is differentiated, its
+    /// convolution's output, the normalised values, and the gradients of both.
+    pub fn activation_bytes(&self) -> u64 {
+        4 * (self.largest * size_of::<f32>()) as u64
     }
 
     /// The images it takes.
@@ -214,20 +222,23 @@ fn padding(block: usize, channels: usize) -> usize {
     if block == 0 && channels == 1 { 3 } else { 1 }
 }
 
+/// Lays out the parameters; the numbers of features and of values of the largest convolution's output.
 fn convnet_table(
     table: &mut Table,
     image: ImageSize,
     (depth, width): (usize, usize),
     norm: Norm,
     pooling: Pooling,
-) -> Result<usize> {
+) -> Result<(usize, usize)> {
     let (mut channels, mut height, mut across) = (image.channels, image.height, image.width);
+    let mut largest = 0;
     if norm == Norm::Group && !width.is_multiple_of(4) {
         return Err(Error::Recipe(format!("group norm has 4 groups, so the width {width} must be a multiple of 4")));
     }
     for block in 0..depth {
         let grow = 2 * padding(block, channels) - 2;
         (height, across) = (height + grow, across + grow);
+        largest = largest.max(width * height * across);
         table.push_layer(&format!("layers.conv.{block}"), [width, channels, 3, 3], width, channels * 9);
         match norm {
             Norm::None => {}
@@ -243,7 +254,7 @@ fn convnet_table(
         let size = format!("{}x{}", image.height, image.width);
         return Err(Error::Recipe(format!("images of {size} are too small for depth {depth}: choose a smaller depth")));
     }
-    Ok(channels * height * across)
+    Ok((channels * height * across, largest))
 }
 
 /// Group normalisation with biased variance and eps 1e-5, over two passes; then scale and offset.

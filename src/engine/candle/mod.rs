@@ -45,6 +45,9 @@ pub struct CandleEngine {
     context: Arc<Context>,
 }
 
+/// What a processor's cores have for themselves and share, by and large: candle does not say.
+const CACHE_BYTES: u64 = 16 << 20;
+
 /// What buffers and loaded programs share with their engine.
 struct Context {
     name: String,
@@ -176,7 +179,10 @@ impl Engine for CandleEngine {
     }
 
     fn limits(&self) -> Limits {
-        Limits { buffer_bytes: u64::from(u32::MAX) * 4 }
+        Limits {
+            buffer_bytes: u64::from(u32::MAX) * 4,
+            cache_bytes: self.context.device.is_cpu().then_some(CACHE_BYTES),
+        }
     }
 
     fn memory_in_use(&self) -> u64 {

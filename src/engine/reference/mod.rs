@@ -115,7 +115,7 @@ impl<T: Number> Engine for Reference<T> {
     }
 
     fn limits(&self) -> Limits {
-        Limits { buffer_bytes: u64::MAX }
+        Limits { buffer_bytes: u64::MAX, cache_bytes: Some(1 << 20) }
     }
 
     fn memory_in_use(&self) -> u64 {

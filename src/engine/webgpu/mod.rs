@@ -92,7 +92,7 @@ impl Engine for WebGpu {
     }
 
     fn limits(&self) -> Limits {
-        Limits { buffer_bytes: buffer_bytes(&self.gpu.limits) }
+        Limits { buffer_bytes: buffer_bytes(&self.gpu.limits), cache_bytes: None }
     }
 
     fn memory_in_use(&self) -> u64 {

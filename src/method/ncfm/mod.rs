@@ -27,6 +27,7 @@ use crate::{
     engine::Executor,
     error::{Error, Result},
     graph::Kind,
+    micro_batch::{Parts, padded},
     nn::{
         augment::{self, Flavour, Parameters, Sharing},
         decode,
@@ -42,6 +43,8 @@ use crate::{
 pub struct Ncfm {
     recipe: NcfmRecipe,
     setting: Setting,
+    /// How the real batch of a class passes through the network.
+    parts: Parts,
     cursor: Cursor,
 }
 
@@ -77,8 +80,11 @@ impl Ncfm {
     pub fn new(exec: &mut Executor, recipe: NcfmRecipe, setting: Setting, canvases: &[Vec<f32>]) -> Result<Ncfm> {
         let plateau = Plateau::new(recipe.lr, 0.5, recipe.plateau_patience);
         let cursor = Cursor { iteration: 0, next: Step::Window, plateau };
-        let ncfm = Ncfm { recipe, setting, cursor };
-        for program in programs::all(&ncfm.recipe, &ncfm.setting)? {
+        let largest = setting.rows.iter().map(Vec::len).max().unwrap_or(0);
+        let real = recipe.real_batch.min(largest);
+        let parts = setting.micro_batch.parts(real, &setting.network, exec.engine().limits());
+        let ncfm = Ncfm { recipe, setting, parts, cursor };
+        for program in programs::all(&ncfm.recipe, &ncfm.setting, parts.each)? {
             exec.load(program)?;
         }
         let shape = ncfm.setting.network.image().batch(ncfm.setting.images_per_class);
@@ -145,7 +151,7 @@ impl Ncfm {
 
     /// Adds up the real side of a class, micro-batch by micro-batch.
     fn real(&self, exec: &Executor, class: usize) -> Result<()> {
-        let micro = self.micro_batch();
+        let micro = self.parts.each;
         let [re, im] = self.sums(class);
         let zeros = vec![0.0; self.recipe.frequencies];
         exec.set_f32(&re, &zeros)?;
@@ -158,17 +164,11 @@ impl Ncfm {
         Ok(())
     }
 
-    /// Writes a micro-batch's rows; missing ones repeat the first with weight 0.
+    /// Writes a micro-batch's rows.
     fn set_real_rows(&self, exec: &Executor, rows: &[u32]) -> Result<()> {
-        let micro = self.micro_batch();
-        let padded: Vec<u32> = (0..micro).map(|i| rows.get(i).copied().unwrap_or(rows[0])).collect();
-        let weights: Vec<f32> = (0..micro).map(|i| f32::from(u8::from(i < rows.len()))).collect();
-        exec.set_rows("ncfm.rows", &padded)?;
+        let (rows, weights) = padded(rows, 1.0, self.parts.each);
+        exec.set_rows("ncfm.rows", &rows)?;
         exec.set_f32("ncfm.weights", &weights)
-    }
-
-    fn micro_batch(&self) -> usize {
-        self.recipe.micro_batch.min(self.recipe.real_batch)
     }
 
     fn matching(&self, exec: &Executor, class: usize) -> Result<()> {
@@ -212,10 +212,11 @@ impl Ncfm {
     fn ascend(&self, exec: &mut Executor) -> Result<()> {
         let Sampling::Network { lr, momentum, .. } = self.recipe.sampling else { return Ok(()) };
         let class = (self.window() % self.classes() as u64) as usize;
-        let (siamese, micro) = (self.siamese(class), self.micro_batch());
+        let (siamese, micro) = (self.siamese(class), self.parts.each);
         self.augment(exec, "ncfm.real", &vec![siamese; micro])?;
         self.augment(exec, "ncfm.match", &vec![siamese; self.pictures()])?;
-        self.set_real_rows(exec, &self.real_rows(class)[..micro.min(self.real_rows(class).len())])?;
+        let rows = self.real_rows(class);
+        self.set_real_rows(exec, &rows[..micro.min(rows.len())])?;
         exec.set_draws(self.setting.seed, self.window() as u32);
         let canvas = canvas_of(class);
         let scalars = Optimiser::Sgd { momentum, weight_decay: 0.0 }.scalars(self.window() + 1, lr);

@@ -23,8 +23,9 @@ pub(super) const CANVAS: &str = "ncfm.canvas";
 /// value is.
 pub(super) const TOTALS: [&str; 3] = ["ncfm.total.match", "ncfm.total.calibrate", "ncfm.total.gradient"];
 
-pub(super) fn all(recipe: &NcfmRecipe, setting: &Setting) -> Result<Vec<Program>> {
-    let writer = Writer { recipe, setting };
+/// All programs; `micro` real images pass through the network at once.
+pub(super) fn all(recipe: &NcfmRecipe, setting: &Setting, micro: usize) -> Result<Vec<Program>> {
+    let writer = Writer { recipe, setting, micro };
     let mut programs =
         vec![writer.interpolate()?, writer.frequencies()?, writer.real()?, writer.matching()?, writer.calibrate()?];
     if let Sampling::Network { momentum, scale, .. } = recipe.sampling {
@@ -36,6 +37,7 @@ pub(super) fn all(recipe: &NcfmRecipe, setting: &Setting) -> Result<Vec<Program>
 struct Writer<'a> {
     recipe: &'a NcfmRecipe,
     setting: &'a Setting,
+    micro: usize,
 }
 
 impl Writer<'_> {
@@ -83,12 +85,11 @@ impl Writer<'_> {
 
     /// Features of length 1 of a micro-batch of real images, and its row weights.
     fn real_features<'g>(&self, g: &'g Graph, theta: Tensor<'g>) -> (Tensor<'g>, Tensor<'g>) {
-        let micro = self.recipe.micro_batch.min(self.recipe.real_batch);
         let pixels = g.pixels(REAL_PIXELS, self.setting.network.image().batch(self.setting.real));
-        let images = pixels.take(g.rows("ncfm.rows", micro));
+        let images = pixels.take(g.rows("ncfm.rows", self.micro));
         let x = self.seen(g, images, "ncfm.real");
         let features = self.setting.network.forward(theta, x).features.normalize(1);
-        (features, g.input("ncfm.weights", [micro]))
+        (features, g.input("ncfm.weights", [self.micro]))
     }
 
     /// Images `[n, c, h, w]` in [0, 1] as the network sees them: normalised and augmented.

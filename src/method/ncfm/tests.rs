@@ -8,7 +8,7 @@ use super::*;
 use crate::{
     engine::{Data, reference::Reference},
     nn::{Architecture, ImageSize, Network},
-    recipe::{MethodRecipe, Recipe},
+    recipe::{MethodRecipe, MicroBatch, Recipe},
     rng::Draws,
 };
 
@@ -17,7 +17,7 @@ const IMAGE: ImageSize = ImageSize { channels: 1, height: 8, width: 8 };
 /// A run on two classes of noise with a pool of one untrained network.
 fn run(sampling: Sampling, micro_batch: usize) -> (Executor, Ncfm) {
     let MethodRecipe::Ncfm(preset) = Recipe::ncfm().method;
-    let recipe = NcfmRecipe { real_batch: 6, micro_batch, frequencies: 32, sampling, ..preset };
+    let recipe = NcfmRecipe { real_batch: 6, frequencies: 32, sampling, ..preset };
     let network = Network::new(Architecture::convnet(2, 4), IMAGE, 2).expect("it fits");
     let mut exec = Executor::new(Arc::new(Reference::f32()));
     let mut draws = Draws::new(5, 0, 0);
@@ -31,6 +31,7 @@ fn run(sampling: Sampling, micro_batch: usize) -> (Executor, Ncfm) {
     let setting = Setting {
         images_per_class: 1,
         seed: 1,
+        micro_batch: MicroBatch::Images(micro_batch),
         network,
         mean: vec![0.5],
         std: vec![0.3],

@@ -1,0 +1,139 @@
+//! How many images pass through a network at once.
+//!
+//! Large batches pass in parts, and what the parts contribute (gradients, sums of cos and sin, hits) adds up. So the size
+//! of a batch costs no memory, and on a CPU a part's activations stay in the cache.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    engine::Limits,
+    error::{Error, Result},
+    nn::Network,
+};
+
+/// The most images that pass through a network at once. Results depend on it by rounding alone; it is a function of the
+/// recipe and the engine, so that a run resumed on the same engine is the same to the bit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "Written", into = "Written")]
+pub enum MicroBatch {
+    /// As many as the engine has fast memory for. Written `"auto"`.
+    #[default]
+    Automatic,
+    /// This many.
+    Images(usize),
+}
+
+/// As it stands in a recipe.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged, expecting = "micro_batch is \"auto\" or a number of images")]
+enum Written {
+    Word(String),
+    Number(usize),
+}
+
+impl TryFrom<Written> for MicroBatch {
+    type Error = Error;
+
+    fn try_from(written: Written) -> Result<MicroBatch> {
+        match written {
+            Written::Word(word) if word == "auto" => Ok(MicroBatch::Automatic),
+            Written::Number(images) if images > 0 => Ok(MicroBatch::Images(images)),
+            Written::Word(other) => Err(Error::Recipe(format!("micro_batch is `{other}`: give \"auto\" or a number"))),
+            Written::Number(_) => Err(Error::Recipe("micro_batch is 0: give \"auto\" or at least 1".into())),
+        }
+    }
+}
+
+impl From<MicroBatch> for Written {
+    fn from(micro_batch: MicroBatch) -> Written {
+        match micro_batch {
+            MicroBatch::Automatic => Written::Word("auto".into()),
+            MicroBatch::Images(images) => Written::Number(images),
+        }
+    }
+}
+
+impl MicroBatch {
+    /// Bounds of the automatic choice: below, the cost of starting a run shows; above, nothing gains.
+    const FEWEST: u64 = 8;
+    const MOST: u64 = 256;
+
+    /// The parts in which `count` images pass through `network` on an engine with these limits.
+    pub(crate) fn parts(self, count: usize, network: &Network, limits: Limits) -> Parts {
+        Parts::of(count, self.images(network.activation_bytes(), limits))
+    }
+
+    fn images(self, bytes_each: u64, limits: Limits) -> usize {
+        match (self, limits.cache_bytes) {
+            (MicroBatch::Images(images), _) => images,
+            (MicroBatch::Automatic, None) => MicroBatch::MOST as usize,
+            (MicroBatch::Automatic, Some(cache)) => {
+                let fitting = cache / bytes_each.max(1) / 8 * 8;
+                fitting.clamp(MicroBatch::FEWEST, MicroBatch::MOST) as usize
+            }
+        }
+    }
+}
+
+/// A number of images in equal parts. They may have room for a few more: those repeat one with weight 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Parts {
+    /// Number of parts.
+    pub number: usize,
+    /// Images of each.
+    pub each: usize,
+}
+
+impl Parts {
+    /// The fewest equal parts of at most `most` images that hold `count`, and within these the smallest: 100 images at
+    /// most 48 at once are 3 parts of 34, not of 48.
+    fn of(count: usize, most: usize) -> Parts {
+        let number = count.div_ceil(most).max(1);
+        Parts { number, each: count.div_ceil(number).max(1) }
+    }
+
+    /// Images that all parts hold.
+    pub(crate) fn room(self) -> usize {
+        self.number * self.each
+    }
+}
+
+/// `rows` and their weights for a program that takes `room`: the weight of each is `weight`, and missing ones repeat the
+/// first with weight 0.
+pub(crate) fn padded(rows: &[u32], weight: f32, room: usize) -> (Vec<u32>, Vec<f32>) {
+    let mut weights = vec![weight; rows.len()];
+    weights.resize(room, 0.0);
+    let mut rows = rows.to_vec();
+    rows.resize(room, rows.first().copied().unwrap_or(0));
+    (rows, weights)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_automatic_choice_fits_the_cache() {
+        let images =
+            |bytes, cache_bytes| MicroBatch::Automatic.images(bytes, Limits { buffer_bytes: u64::MAX, cache_bytes });
+        assert_eq!(images(1 << 19, Some(16 << 20)), 32);
+        assert_eq!(images(600_000, Some(16 << 20)), 24, "a multiple of 8");
+        assert_eq!(images(1 << 30, Some(16 << 20)), 8);
+        assert_eq!(images(100, Some(16 << 20)), 256);
+        assert_eq!(images(1 << 30, None), 256);
+    }
+
+    #[test]
+    fn parts_hold_all_and_waste_little() {
+        for (count, most) in [(128, 32), (128, 48), (100, 48), (1, 8), (7, 8), (9, 8), (10, 1)] {
+            let parts = Parts::of(count, most);
+            assert!(parts.each <= most && parts.room() >= count && parts.room() - count < parts.number, "{parts:?}");
+        }
+        assert_eq!(Parts::of(100, 48), Parts { number: 3, each: 34 });
+    }
+
+    #[test]
+    fn missing_rows_repeat_the_first_and_weigh_nothing() {
+        assert_eq!(padded(&[5, 6], 0.5, 4), (vec![5, 6, 5, 5], vec![0.5, 0.5, 0.0, 0.0]));
+    }
+}
