@@ -14,6 +14,7 @@ mod simd;
 #[cfg(test)]
 mod tests;
 mod tile;
+mod winograd;
 
 use direct::Direct;
 
@@ -25,6 +26,8 @@ use crate::graph::Conv;
 pub(in crate::engine::cpu) enum Variant {
     /// Every product of the definition, as one matrix product.
     Direct,
+    /// Winograd's algorithm in tiles of 4 x 4 outputs.
+    Winograd,
 }
 
 /// A planned contraction.
@@ -49,6 +52,8 @@ enum Form {
 #[derive(Debug, Clone)]
 enum Method {
     Direct(Direct),
+    Winograd(winograd::Forward),
+    WinogradWeight(winograd::Weight),
 }
 
 impl Contraction {
@@ -108,6 +113,7 @@ impl Contraction {
     pub(in crate::engine::cpu) fn name(&self) -> String {
         let method = match &self.method {
             Method::Direct(_) => "direct",
+            Method::Winograd(_) | Method::WinogradWeight(_) => "winograd 4x4",
         };
         format!("{method}, {:?}", self.isa).to_lowercase()
     }
@@ -116,6 +122,8 @@ impl Contraction {
     pub(in crate::engine::cpu) fn scratch(&self) -> usize {
         match &self.method {
             Method::Direct(direct) => direct.scratch(),
+            Method::Winograd(forward) => forward.scratch(),
+            Method::WinogradWeight(weight) => weight.scratch(),
         }
     }
 
@@ -126,13 +134,24 @@ impl Contraction {
         assert_eq!(out.len(), self.elements, "the result has the planned shape");
         match &self.method {
             Method::Direct(direct) => direct.run(a, b, out, scratch),
+            Method::Winograd(forward) => forward.run(a, b, out, scratch),
+            Method::WinogradWeight(weight) => weight.run(a, b, out, scratch),
         }
     }
 }
 
 impl Form {
     fn variants(&self) -> Vec<Variant> {
-        vec![Variant::Direct]
+        match self {
+            Form::Conv2d { conv, kernel, .. }
+            | Form::InputGrad { conv, kernel, .. }
+            | Form::WeightGrad { conv, kernel, .. }
+                if conv.stride == 1 && conv.groups == 1 && kernel[2..] == [3, 3] =>
+            {
+                vec![Variant::Direct, Variant::Winograd]
+            }
+            _ => vec![Variant::Direct],
+        }
     }
 
     fn best(&self) -> Variant {
@@ -140,13 +159,26 @@ impl Form {
     }
 
     fn method(&self, isa: Isa, variant: Variant) -> Method {
-        match variant {
-            Variant::Direct => Method::Direct(match *self {
-                Form::Matmul { batch, size, transposed } => Direct::matmul(isa, batch, size, transposed),
-                Form::Conv2d { conv, x, kernel } => Direct::conv2d(isa, conv, x, kernel),
-                Form::InputGrad { conv, x, kernel } => Direct::conv2d_input_grad(isa, conv, x, kernel),
-                Form::WeightGrad { conv, x, kernel } => Direct::conv2d_weight_grad(isa, conv, x, kernel),
-            }),
+        match (variant, *self) {
+            (_, Form::Matmul { batch, size, transposed }) => {
+                Method::Direct(Direct::matmul(isa, batch, size, transposed))
+            }
+            (Variant::Direct, Form::Conv2d { conv, x, kernel }) => Method::Direct(Direct::conv2d(isa, conv, x, kernel)),
+            (Variant::Direct, Form::InputGrad { conv, x, kernel }) => {
+                Method::Direct(Direct::conv2d_input_grad(isa, conv, x, kernel))
+            }
+            (Variant::Direct, Form::WeightGrad { conv, x, kernel }) => {
+                Method::Direct(Direct::conv2d_weight_grad(isa, conv, x, kernel))
+            }
+            (Variant::Winograd, Form::Conv2d { conv, x, kernel }) => {
+                Method::Winograd(winograd::Forward::conv2d(isa, conv, x, kernel, output(conv, x, kernel)))
+            }
+            (Variant::Winograd, Form::InputGrad { conv, x, kernel }) => {
+                Method::Winograd(winograd::Forward::input_grad(isa, conv, x, kernel, output(conv, x, kernel)))
+            }
+            (Variant::Winograd, Form::WeightGrad { conv, x, kernel }) => {
+                Method::WinogradWeight(winograd::Weight::new(isa, conv, x, kernel, output(conv, x, kernel)))
+            }
         }
     }
 

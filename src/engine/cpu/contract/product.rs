@@ -8,7 +8,7 @@ use super::{
     axis::Axis,
     pack::pack,
     simd::{Simd, Task, dispatch},
-    tile::{MAX_COLUMNS, MAX_ROWS, Target, tile},
+    tile::{Left, MAX_COLUMNS, MAX_ROWS, Target, tile},
 };
 use crate::engine::cpu::{
     Isa,
@@ -263,7 +263,8 @@ impl Product {
                 let mut rows = [0; MAX_ROWS];
                 let rows = &mut rows[..panel.len()];
                 place.lanes.offsets(0, panel.start, rows);
-                let a = &left[panel.start * grid.steps + from * panel.len()..][..depth * panel.len()];
+                let data = &left[panel.start * grid.steps + from * panel.len()..][..depth * panel.len()];
+                let a = Left { data, stride: panel.len() };
                 for (columns, b) in column_offsets.chunks(grid.tile[1]).zip(block.chunks(grid.tile[1] * depth)) {
                     let vectors = columns.len().div_ceil(S::LANES);
                     let target = Target { out, rows, columns, accumulate: from > piece.start };

@@ -19,9 +19,16 @@ pub(super) struct Target<'a> {
     pub(super) accumulate: bool,
 }
 
-/// Adds up `a[k][row] * b[k][column]` over all k: `a` is a panel of `target.rows.len()` lanes, `b` one of `vectors`
-/// vectors. Different calls at one time write different elements.
-pub(super) fn tile<S: Simd>(simd: S, a: &[f32], b: &[f32], vectors: usize, target: &Target<'_>) {
+/// A panel of the left operand: step after step, `stride` elements apart, of which the first are read, one a row.
+#[derive(Clone, Copy)]
+pub(super) struct Left<'a> {
+    pub(super) data: &'a [f32],
+    pub(super) stride: usize,
+}
+
+/// Adds up `a[k][row] * b[k][column]` over all k; `b` is a panel of `vectors` vectors. Different calls at one time write
+/// different elements.
+pub(super) fn tile<S: Simd>(simd: S, a: Left<'_>, b: &[f32], vectors: usize, target: &Target<'_>) {
     macro_rules! sized {
         ($($rows:literal)*) => {
             match (target.rows.len(), vectors) {
@@ -44,9 +51,10 @@ pub(super) fn tile<S: Simd>(simd: S, a: &[f32], b: &[f32], vectors: usize, targe
 }
 
 #[inline(always)]
-fn sized<S: Simd, const ROWS: usize, const VECTORS: usize>(simd: S, a: &[f32], b: &[f32], target: &Target<'_>) {
+fn sized<S: Simd, const ROWS: usize, const VECTORS: usize>(simd: S, a: Left<'_>, b: &[f32], target: &Target<'_>) {
     let mut sums = [[simd.splat(0.0); VECTORS]; ROWS];
-    for (a, b) in a.as_chunks::<ROWS>().0.iter().zip(b.chunks_exact(VECTORS * S::LANES)) {
+    for (a, b) in a.data.chunks(a.stride).zip(b.chunks_exact(VECTORS * S::LANES)) {
+        let a: &[f32; ROWS] = a.first_chunk().expect("an element a row");
         let mut right = [simd.splat(0.0); VECTORS];
         for v in 0..VECTORS {
             right[v] = simd.load(&b[v * S::LANES..(v + 1) * S::LANES]);

@@ -24,16 +24,21 @@ fn compiled<R>(work: impl FnOnce() -> R) -> R {
 ///
 /// # Safety
 /// The machine has AVX2 and FMA.
+// Not a function with `target_feature`: that could not be `inline(always)`.
 #[inline(always)]
 #[expect(unsafe_code, reason = "vector instructions")]
 unsafe fn halves(from: &[f32], offsets: [usize; 2]) -> __m256 {
-    let half = |offset: usize| {
-        let at: &[f32; 4] = first(&from[offset..]);
-        // SAFETY: four elements are there; the instructions are by contract.
-        unsafe { _mm_loadu_ps(at.as_ptr()) }
-    };
-    // SAFETY: the instructions are there by contract.
-    unsafe { _mm256_insertf128_ps::<1>(_mm256_castps128_ps256(half(offsets[0])), half(offsets[1])) }
+    // SAFETY: by contract.
+    unsafe { _mm256_insertf128_ps::<1>(_mm256_castps128_ps256(half(from, offsets[0])), half(from, offsets[1])) }
+}
+
+/// Four neighbours.
+#[inline(always)]
+#[expect(unsafe_code, reason = "vector load")]
+fn half(from: &[f32], offset: usize) -> __m128 {
+    let at: &[f32; 4] = first(&from[offset..]);
+    // SAFETY: four elements are there; every x86-64 machine has the instruction.
+    unsafe { _mm_loadu_ps(at.as_ptr()) }
 }
 
 #[expect(unsafe_code, reason = "vector instructions")]

@@ -24,21 +24,26 @@ fn compiled<R>(work: impl FnOnce() -> R) -> R {
 ///
 /// # Safety
 /// The machine has AVX-512.
+// Not a function with `target_feature`: that could not be `inline(always)`.
 #[inline(always)]
 #[expect(unsafe_code, reason = "vector instructions")]
 unsafe fn quarters(from: &[f32], offsets: [usize; 4]) -> __m512 {
-    let quarter = |offset: usize| {
-        let at: &[f32; 4] = first(&from[offset..]);
-        // SAFETY: four elements are there; the instructions are by contract.
-        unsafe { _mm_loadu_ps(at.as_ptr()) }
-    };
-    // SAFETY: the instructions are there by contract.
+    // SAFETY: by contract.
     unsafe {
-        let low = _mm512_castps128_ps512(quarter(offsets[0]));
-        let low = _mm512_insertf32x4::<1>(low, quarter(offsets[1]));
-        let low = _mm512_insertf32x4::<2>(low, quarter(offsets[2]));
-        _mm512_insertf32x4::<3>(low, quarter(offsets[3]))
+        let low = _mm512_castps128_ps512(quarter(from, offsets[0]));
+        let low = _mm512_insertf32x4::<1>(low, quarter(from, offsets[1]));
+        let low = _mm512_insertf32x4::<2>(low, quarter(from, offsets[2]));
+        _mm512_insertf32x4::<3>(low, quarter(from, offsets[3]))
     }
+}
+
+/// Four neighbours.
+#[inline(always)]
+#[expect(unsafe_code, reason = "vector load")]
+fn quarter(from: &[f32], offset: usize) -> __m128 {
+    let at: &[f32; 4] = first(&from[offset..]);
+    // SAFETY: four elements are there; every x86-64 machine has the instruction.
+    unsafe { _mm_loadu_ps(at.as_ptr()) }
 }
 
 #[expect(unsafe_code, reason = "vector instructions")]

@@ -1,0 +1,269 @@
+//! Convolution of images by 3 x 3 kernels; the input gradient is the same with other kernels.
+
+use super::{POINTS, STEP, TILE, Tiles, load_points, padded_rows, transform, transform_input};
+use crate::{
+    engine::cpu::{
+        Isa,
+        contract::{
+            product::align,
+            simd::{MAX_LANES, Simd, Task, dispatch},
+            tile::{Left, MAX_COLUMNS, MAX_ROWS, Target, tile},
+        },
+        parallel::{self, Shared},
+    },
+    graph::Conv,
+};
+
+/// Blocks of tiles below which they are made narrower, to have more of them.
+const BLOCKS: usize = 8;
+
+/// A planned convolution from `inputs` to `outputs` channels.
+#[derive(Debug, Clone, Copy)]
+pub(in super::super) struct Forward {
+    isa: Isa,
+    tiles: Tiles,
+    kernels: Kernels,
+    outputs: usize,
+    /// Height and width of the result.
+    out: [usize; 2],
+}
+
+/// Where the kernel from an input to an output channel lies, and whether it is read backwards.
+#[derive(Debug, Clone, Copy)]
+struct Kernels {
+    input_stride: usize,
+    output_stride: usize,
+    reversed: bool,
+}
+
+impl Forward {
+    pub(in super::super) fn conv2d(
+        isa: Isa,
+        conv: Conv,
+        x: [usize; 4],
+        kernel: [usize; 4],
+        out: [usize; 2],
+    ) -> Forward {
+        let kernels = Kernels { input_stride: 9, output_stride: kernel[1] * 9, reversed: false };
+        Forward { isa, tiles: Tiles::of_inputs(x, conv.padding as isize, out), kernels, outputs: kernel[0], out }
+    }
+
+    pub(in super::super) fn input_grad(
+        isa: Isa,
+        conv: Conv,
+        x: [usize; 4],
+        kernel: [usize; 4],
+        out: [usize; 2],
+    ) -> Forward {
+        let kernels = Kernels { input_stride: kernel[1] * 9, output_stride: 9, reversed: true };
+        let gradient = [x[0], kernel[0], out[0], out[1]];
+        let size = [x[2], x[3]];
+        let tiles = Tiles::of_inputs(gradient, 2 - conv.padding as isize, size);
+        Forward { isa, tiles, kernels, outputs: kernel[1], out: size }
+    }
+
+    fn inputs(&self) -> usize {
+        self.tiles.channels
+    }
+
+    fn padded(&self) -> usize {
+        align(self.tiles.pad.len())
+    }
+
+    fn transformed_kernels(&self) -> usize {
+        align(POINTS * self.inputs() * padded_rows(self.outputs))
+    }
+
+    /// A worker's transformed inputs of a block of tiles, and products of some rows.
+    fn block(&self) -> usize {
+        align(POINTS * self.inputs() * MAX_COLUMNS) + POINTS * MAX_ROWS * MAX_COLUMNS
+    }
+
+    pub(in super::super) fn scratch(&self) -> usize {
+        self.padded() + self.transformed_kernels() + parallel::workers() * self.block()
+    }
+
+    pub(in super::super) fn run(&self, x: &[f32], kernel: &[f32], out: &mut [f32], scratch: &mut [f32]) {
+        if self.inputs() == 0 {
+            out.fill(0.0);
+        } else if !out.is_empty() {
+            dispatch(self.isa, Run { plan: self, x, kernel, out, scratch });
+        }
+    }
+}
+
+struct Run<'a> {
+    plan: &'a Forward,
+    x: &'a [f32],
+    kernel: &'a [f32],
+    out: &'a mut [f32],
+    scratch: &'a mut [f32],
+}
+
+impl Task for Run<'_> {
+    fn run<S: Simd>(self, simd: S) {
+        let Run { plan, x, kernel, out, scratch } = self;
+        let (padded, scratch) = scratch.split_at_mut(plan.padded());
+        let (kernels, blocks) = scratch.split_at_mut(plan.transformed_kernels());
+        plan.tiles.pad.run(x, padded);
+        plan.transform_kernels(simd, kernel, kernels);
+        plan.multiply(simd, padded, kernels, out, blocks);
+    }
+}
+
+impl Forward {
+    /// To `[point][input][output]`.
+    fn transform_kernels<S: Simd>(&self, simd: S, kernel: &[f32], to: &mut [f32]) {
+        let (to, rows) = (Shared::new(to), padded_rows(self.outputs));
+        parallel::for_each(self.inputs(), |_, input| {
+            for first in (0..self.outputs).step_by(S::LANES) {
+                let mut lanes = [input * self.kernels.input_stride; MAX_LANES];
+                for (l, lane) in lanes.iter_mut().enumerate() {
+                    *lane += (first + l).min(self.outputs - 1) * self.kernels.output_stride;
+                }
+                simd.compiled(
+                    #[inline(always)]
+                    || {
+                        transform::both_axes(
+                            simd,
+                            #[inline(always)]
+                            |values| transform::kernel(simd, values),
+                            #[inline(always)]
+                            |i| self.kernel_row(simd, kernel, &lanes, i),
+                            #[inline(always)]
+                            |j, column| {
+                                for i in 0..TILE {
+                                    let at = ((i * TILE + j) * self.inputs() + input) * rows + first;
+                                    #[expect(unsafe_code, reason = "parts write the rows of their own input")]
+                                    // SAFETY: every input is in one part.
+                                    simd.store(column[i], unsafe { to.part(at, S::LANES) });
+                                }
+                            },
+                        );
+                    },
+                );
+            }
+        });
+    }
+
+    /// Row `i` of one kernel a lane.
+    #[inline(always)]
+    fn kernel_row<S: Simd>(&self, simd: S, kernel: &[f32], lanes: &[usize], i: usize) -> [S::V; 3] {
+        let row = if self.kernels.reversed { 2 - i } else { i };
+        // Four neighbours are read: in the last row, from one tap earlier on.
+        let early = usize::from(row == 2);
+        let taps = simd.transposed(&kernel[row * 3 - early..], lanes);
+        let [a, b, c] = if row == 2 { [taps[1], taps[2], taps[3]] } else { [taps[0], taps[1], taps[2]] };
+        if self.kernels.reversed { [c, b, a] } else { [a, b, c] }
+    }
+
+    fn multiply<S: Simd>(&self, simd: S, padded: &[f32], kernels: &[f32], out: &mut [f32], blocks: &mut [f32]) {
+        let (out, blocks) = (Shared::new(out), Shared::new(blocks));
+        let tiles = self.tiles.len();
+        let wide = S::LANES * S::VECTORS.min(2);
+        let width = if tiles.div_ceil(wide) < BLOCKS { S::LANES } else { wide };
+        parallel::for_each(tiles.div_ceil(width), |worker, part| {
+            #[expect(unsafe_code, reason = "workers have their own blocks")]
+            // SAFETY: calls with equal `worker` never overlap.
+            let block = unsafe { blocks.part(worker * self.block(), self.block()) };
+            let count = width.min(tiles - part * width);
+            self.part(simd, padded, kernels, out, block, [part * width, count]);
+        });
+    }
+
+    /// All channels of some tiles.
+    fn part<S: Simd>(
+        &self,
+        simd: S,
+        padded: &[f32],
+        kernels: &[f32],
+        out: Shared<'_>,
+        block: &mut [f32],
+        [first, count]: [usize; 2],
+    ) {
+        let (inputs, rows) = (self.inputs(), padded_rows(self.outputs));
+        let vectors = count.div_ceil(S::LANES);
+        let width = vectors * S::LANES;
+        let (values, products) = block.split_at_mut(align(POINTS * inputs * MAX_COLUMNS));
+        for v in 0..vectors {
+            let mut offsets = [0; MAX_LANES];
+            for (l, offset) in offsets.iter_mut().enumerate() {
+                *offset = self.tiles.offset(first + (v * S::LANES + l).min(count - 1));
+            }
+            for input in 0..inputs {
+                let from = &padded[input * self.tiles.plane()..];
+                let to = &mut values[input * width + v * S::LANES..];
+                simd.compiled(
+                    #[inline(always)]
+                    || transform_input(simd, from, &offsets, self.tiles.row(), to, inputs * width),
+                );
+            }
+        }
+        let columns: [usize; MAX_COLUMNS] = std::array::from_fn(|i| i);
+        let panels = self.outputs.div_ceil(S::ROWS);
+        for panel in 0..panels {
+            let (start, end) = (panel * self.outputs / panels, (panel + 1) * self.outputs / panels);
+            let offsets: [usize; MAX_ROWS] = std::array::from_fn(|i| i * width);
+            for point in 0..POINTS {
+                let products = &mut products[point * MAX_ROWS * width..][..MAX_ROWS * width];
+                let out = Shared::new(products);
+                let target =
+                    Target { out, rows: &offsets[..end - start], columns: &columns[..width], accumulate: false };
+                let a = Left { data: &kernels[point * inputs * rows..][..inputs * rows][start..], stride: rows };
+                tile(simd, a, &values[point * inputs * width..][..inputs * width], vectors, &target);
+            }
+            for (row, output) in (start..end).enumerate() {
+                for v in 0..vectors {
+                    let from = &products[row * width + v * S::LANES..];
+                    let tiles = [first + v * S::LANES, (count - v * S::LANES).min(S::LANES)];
+                    simd.compiled(
+                        #[inline(always)]
+                        || self.write(simd, from, MAX_ROWS * width, out, output, tiles),
+                    );
+                }
+            }
+        }
+    }
+
+    /// Transforms the products of `count` tiles, a lane each, to one channel of the result.
+    #[inline(always)]
+    fn write<S: Simd>(
+        &self,
+        simd: S,
+        products: &[f32],
+        stride: usize,
+        out: Shared<'_>,
+        channel: usize,
+        [first, count]: [usize; 2],
+    ) {
+        let mut pixels = [[0.0; MAX_LANES]; STEP * STEP];
+        transform::both_axes(
+            simd,
+            #[inline(always)]
+            |values| transform::output(simd, values),
+            #[inline(always)]
+            |i| load_points(simd, products, i, stride),
+            #[inline(always)]
+            |j, column| {
+                for i in 0..STEP {
+                    simd.store(column[i], &mut pixels[i * STEP + j]);
+                }
+            },
+        );
+        let [height, width] = self.out;
+        for l in 0..count {
+            let [image, row, column] = self.tiles.place(first + l);
+            let (row, column) = (row * STEP, column * STEP);
+            let start = (image * self.outputs + channel) * height * width + row * width + column;
+            for i in 0..STEP.min(height - row) {
+                let here = STEP.min(width - column);
+                #[expect(unsafe_code, reason = "parts write their own tiles")]
+                // SAFETY: every tile is in one part.
+                let to = unsafe { out.part(start + i * width, here) };
+                for (j, to) in to.iter_mut().enumerate() {
+                    *to = pixels[i * STEP + j][l];
+                }
+            }
+        }
+    }
+}
