@@ -7,7 +7,7 @@ use crate::engine::cpu::vector::lanes::Lanes;
 const ROOT_HALF: u32 = 0x3f35_04f3;
 const MANTISSA: u32 = 0x007f_ffff;
 
-/// ln x; minus infinity at zero, not a number below.
+/// ln x to 0.85 units in the last place; minus infinity at zero, not a number below.
 #[inline(always)]
 pub(in super::super) fn log<L: Lanes>(l: L, x: L::F) -> L::F {
     // Subnormal numbers are scaled into range.

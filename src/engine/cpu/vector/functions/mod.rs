@@ -1,6 +1,5 @@
 //! exp, log, sin, cos and tanh by the polynomials that all of our own engines share (see `webgpu/wgsl/`). The stated
-//! errors are the largest found over all exponents, in units in the last place of the true value, with and without
-//! fused multiply-add; the tests hold them.
+//! errors are in units in the last place of the true value, over all exponents; the tests hold them.
 
 mod exp;
 mod log;

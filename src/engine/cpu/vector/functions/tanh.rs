@@ -3,7 +3,7 @@
 use super::{exp::exp_in_range, polynomial};
 use crate::engine::cpu::vector::lanes::{Lanes, SIGN};
 
-/// tanh x.
+/// tanh x to 1.35 units in the last place.
 #[inline(always)]
 pub(in super::super) fn tanh<L: Lanes>(l: L, x: L::F) -> L::F {
     let square = l.mul(x, x);

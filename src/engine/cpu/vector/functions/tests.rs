@@ -1,7 +1,7 @@
 //! Errors over all exponents, against f64.
 
 use crate::{
-    engine::cpu::vector::{TileMut, testing::vectors},
+    engine::cpu::vector::{Kernel, TileMut, lanes::Lanes, testing::vectors},
     graph::Unary,
 };
 
@@ -12,43 +12,54 @@ fn sweep(low: f32, high: f32) -> Vec<f32> {
     steps.chain(dense).filter(|x| (low..=high).contains(x)).collect()
 }
 
-/// The largest error in units in the last place of the true value (of the smallest normal number below it), and where.
-fn worst(vector: crate::engine::cpu::vector::Vector, f: Unary, truth: fn(f64) -> f64, x: &[f32]) -> (f64, f32) {
-    let mut out = x.to_vec();
-    let tile = TileMut::new(&mut out);
-    vector.unary(f, tile, tile);
-    let mut worst = (0.0, 0.0);
-    for (&x, &got) in x.iter().zip(&out) {
-        let want = truth(f64::from(x));
-        let unit = 2f64.powi((want.abs().max(f64::from(f32::MIN_POSITIVE)).log2().floor() as i32) - 23);
-        let error = (f64::from(got) - want).abs() / unit;
-        // What is not a number counts.
-        if error > worst.0 || error.is_nan() {
-            worst = (error, x);
-        }
-    }
-    worst
+/// An error in units in the last place of the true value, or of `floor` where that is larger.
+fn units(got: f32, want: f64, floor: f64) -> f64 {
+    let unit = 2f64.powi(want.abs().max(floor).log2().floor() as i32 - 23);
+    (f64::from(got) - want).abs() / unit
 }
 
-/// Ranges where results are normal or subnormal numbers, with the bounds that the documentation states.
+/// A function, its true values, a range of arguments, and the error there with and without fused operations.
+struct Case(Unary, fn(f64) -> f64, [f32; 2], [f64; 2]);
+
+/// Whether the instructions round products and sums once.
+struct Fused;
+
+impl Kernel for Fused {
+    type Out = bool;
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, _: L) -> bool {
+        L::FUSED
+    }
+}
+
 #[test]
 fn errors_are_as_stated() {
-    type Case = (Unary, fn(f64) -> f64, f32, f32, f64);
-    let cases: [Case; 8] = [
-        (Unary::Exp, f64::exp, -103.9, 88.7, 1.5),
-        (Unary::Log, f64::ln, f32::from_bits(1), f32::MAX, 1.5),
-        (Unary::Sin, f64::sin, -40.0, 40.0, 2.5),
-        (Unary::Cos, f64::cos, -40.0, 40.0, 2.5),
-        (Unary::Sin, f64::sin, -1e5, 1e5, 2.5),
-        (Unary::Cos, f64::cos, -1e5, 1e5, 2.5),
-        (Unary::Tanh, f64::tanh, -20.0, 20.0, 3.0),
-        (Unary::Sqrt, f64::sqrt, 0.0, f32::MAX, 0.5),
+    let cases = [
+        Case(Unary::Exp, f64::exp, [-103.9, 88.7], [1.05, 1.05]),
+        Case(Unary::Log, f64::ln, [f32::from_bits(1), f32::MAX], [0.85, 0.85]),
+        Case(Unary::Sin, f64::sin, [-40.0, 40.0], [1.6, 2.4]),
+        Case(Unary::Cos, f64::cos, [-40.0, 40.0], [1.6, 2.4]),
+        Case(Unary::Sin, f64::sin, [-1e5, 1e5], [1.6, f64::INFINITY]),
+        Case(Unary::Cos, f64::cos, [-1e5, 1e5], [1.6, f64::INFINITY]),
+        Case(Unary::Tanh, f64::tanh, [-20.0, 20.0], [1.35, 1.35]),
+        Case(Unary::Sqrt, f64::sqrt, [0.0, f32::MAX], [0.5, 0.5]),
     ];
     for vector in vectors() {
-        for (f, truth, low, high, bound) in cases {
-            let (error, at) = worst(vector, f, truth, &sweep(low, high));
-            println!("{vector:?} {f:?} in [{low:e}, {high:e}]: {error:.3} at {at:e}");
-            assert!(error <= bound, "{vector:?} {f:?}: {error} at {at:e}");
+        for Case(f, truth, [low, high], bounds) in &cases {
+            let x = sweep(*low, *high);
+            let mut out = x.clone();
+            let tile = TileMut::new(&mut out);
+            vector.unary(*f, tile, tile);
+            let bound = bounds[usize::from(!vector.call(Fused))];
+            for (&x, &got) in x.iter().zip(&out) {
+                let error = units(got, truth(f64::from(x)), f64::from(f32::MIN_POSITIVE));
+                assert!(error <= bound, "{vector:?} {f:?} of {x:e} is {got:e}: {error} units");
+                if matches!(f, Unary::Sin | Unary::Cos) {
+                    let error = units(got, truth(f64::from(x)), 0.25);
+                    assert!(error <= 2.4, "{vector:?} {f:?} of {x:e} is {got:e}: {error} units of 1/4");
+                }
+            }
         }
     }
 }
