@@ -9,7 +9,6 @@ mod contract;
 mod fused;
 mod isa;
 mod memory;
-mod nodes;
 mod parallel;
 mod run;
 mod single;
@@ -35,6 +34,9 @@ const NAME: &str = "cpu";
 
 /// What fused kernels are cut to: a few rows of this many f32s lie in the second-level cache.
 const TARGET: Target = Target { longest_row: 16 << 10, alignment: memory::LINE };
+
+/// A share of the last-level cache that most machines have: activations that fit are not waited for.
+const CACHE_BYTES: u64 = 16 << 20;
 
 /// The CPU engine.
 pub struct Cpu {
@@ -70,7 +72,7 @@ impl Engine for Cpu {
     }
 
     fn limits(&self) -> Limits {
-        Limits { buffer_bytes: isize::MAX as u64 }
+        Limits { buffer_bytes: isize::MAX as u64, cache_bytes: Some(CACHE_BYTES) }
     }
 
     fn memory_in_use(&self) -> u64 {

@@ -1,78 +1,170 @@
 //! Nodes that run by themselves: contractions, gathers, resampling, and what moves elements irregularly.
 #![expect(unsafe_code, reason = "values are reached by pointers")]
 
-use super::{Isa, contract::Contraction, nodes, run::Bound};
+use super::{
+    Isa,
+    contract::Contraction,
+    run::Bound,
+    vector::{Padding, Resampling, Vector, solve_scratch},
+};
 use crate::{
-    graph::{NodeId, Op},
-    program::{Plan, Program, Single},
+    graph::{Border, Op},
+    program::{Plan, Single},
     shape::Shape,
 };
 
 /// A node made ready for its shapes.
-pub(super) enum Node {
+pub(super) struct Node {
+    vector: Vector,
+    work: Work,
+}
+
+enum Work {
     Contraction(Contraction),
-    Other,
+    /// Rows of so many elements.
+    Take {
+        width: usize,
+    },
+    TakeTranspose {
+        width: usize,
+    },
+    Sample(Resampling),
+    SampleTranspose(Resampling),
+    /// Operands one after another in each of so many rows.
+    Concat {
+        rows: usize,
+    },
+    Pad(Padding),
+    /// n equations for m right sides.
+    Solve {
+        n: usize,
+        m: usize,
+    },
+}
+
+/// What a run gives a node to read.
+struct Operands<'a> {
+    single: &'a Single,
+    values: &'a [Bound],
 }
 
 impl Node {
     pub(super) fn new(single: &Single, plan: &Plan, isa: Isa) -> Node {
-        contraction(&plan.program, single.node, isa).map_or(Node::Other, Node::Contraction)
+        let node = plan.program.node(single.node);
+        let shape = |index: usize| plan.program.node(node.inputs[index]).shape;
+        let work = match &node.op {
+            Op::Take => Work::Take { width: width(shape(0)) },
+            Op::TakeTranspose => Work::TakeTranspose { width: width(shape(0)) },
+            Op::Sample2d { border } => Work::Sample(resampling(*border, shape(0), node.shape)),
+            Op::Sample2dTranspose { border } => Work::SampleTranspose(resampling(*border, node.shape, shape(0))),
+            Op::Concat { axis } => Work::Concat { rows: node.shape.iter().take(*axis as usize).product() },
+            Op::Pad { low, interior } => {
+                Work::Pad(Padding::new(&shape(0).dims(), low, interior, &node.shape.dims()))
+            }
+            Op::SolveSpd => Work::Solve { n: node.shape.dim(0), m: node.shape.dim(1) },
+            op => Work::Contraction(contraction(op, [shape(0), shape(1)], node.shape, isa)),
+        };
+        Node { vector: Vector::new(isa), work }
     }
 
     /// f32s of scratch that a run needs.
     pub(super) fn scratch(&self) -> usize {
-        match self {
-            Node::Contraction(contraction) => contraction.scratch(),
-            Node::Other => 0,
+        match &self.work {
+            Work::Contraction(contraction) => contraction.scratch(),
+            Work::Solve { n, m } => 2 * solve_scratch(*n, *m),
+            _ => 0,
         }
     }
 
-    /// For printed plans.
+    /// How it is computed, for printed plans, where there is a choice.
     pub(super) fn name(&self) -> Option<String> {
-        match self {
-            Node::Contraction(contraction) => Some(contraction.name()),
-            Node::Other => None,
+        match &self.work {
+            Work::Contraction(contraction) => Some(contraction.name()),
+            _ => None,
         }
     }
 
     pub(super) fn run(&self, single: &Single, plan: &Plan, values: &[Bound], scratch: &mut [f32]) {
-        let output = &plan.values[single.output.index()];
         let Bound::Real(start) = values[single.output.index()] else { return };
         // SAFETY: the plan gives a step's output memory that none of its inputs shares.
-        let out = unsafe { std::slice::from_raw_parts_mut(start, output.len) };
-        let bound = |index: usize| values[single.inputs[index].value.index()];
-        let numbers = |index: usize| {
-            let part = single.inputs[index];
-            // SAFETY: the plan keeps a step's inputs as they are while it runs.
-            unsafe { bound(index).numbers(part.offset, part.len) }
-        };
-        match self {
-            Node::Contraction(contraction) => contraction.run(numbers(0), numbers(1), out, scratch),
-            Node::Other => {
-                let node = plan.program.node(single.node);
-                let shape = |index: usize| plan.program.node(node.inputs[index]).shape;
-                nodes::run(&node.op, single.inputs.len(), &bound, &numbers, &shape, (out, node.shape));
+        let out = unsafe { std::slice::from_raw_parts_mut(start, plan.values[single.output.index()].len) };
+        let x = Operands { single, values };
+        let vector = self.vector;
+        match &self.work {
+            Work::Contraction(contraction) => contraction.run(x.numbers(0), x.numbers(1), out, scratch),
+            Work::Take { width } => match x.pixels(0) {
+                Some(pixels) => vector.take_pixels(pixels, x.rows(1), *width, out),
+                None => vector.take(x.numbers(0), x.rows(1), *width, out),
+            },
+            Work::TakeTranspose { width } => vector.take_transpose(x.numbers(0), x.rows(1), *width, out),
+            Work::Sample(sizes) => vector.sample(sizes, x.numbers(0), x.numbers(1), out),
+            Work::SampleTranspose(sizes) => vector.sample_transpose(sizes, x.numbers(0), x.numbers(1), out),
+            Work::Concat { rows } => {
+                vector.concat((0..single.inputs.len()).map(|index| x.numbers(index)), *rows, out);
+            }
+            Work::Pad(padding) => vector.pad(x.numbers(0), padding, out),
+            Work::Solve { n, m } => {
+                let scratch = bytemuck::cast_slice_mut(&mut scratch[..self.scratch()]);
+                vector.solve_spd(x.numbers(0), x.numbers(1), (*n, *m), scratch, out);
             }
         }
     }
 }
 
-/// A product or convolution, planned for its shapes.
-fn contraction(program: &Program, id: NodeId, isa: Isa) -> Option<Contraction> {
-    let node = program.node(id);
-    let shape = |index: usize| program.node(node.inputs[index]).shape;
-    let four = |shape: Shape| [0, 1, 2, 3].map(|axis| shape.dim(axis));
-    Some(match &node.op {
-        Op::Matmul { ta, tb } => {
-            let (rank, out) = (node.shape.rank(), node.shape);
-            let k = shape(0).dim(rank - if *ta { 2 } else { 1 });
-            let (m, n) = (out.dim(rank - 2), out.dim(rank - 1));
-            let batch = out.iter().take(rank - 2).product();
-            Contraction::matmul(isa, batch, (m, k, n), [*ta, *tb])
+impl<'a> Operands<'a> {
+    fn bound(&self, index: usize) -> Bound {
+        self.values[self.single.inputs[index].value.index()]
+    }
+
+    fn numbers(&self, index: usize) -> &'a [f32] {
+        let part = self.single.inputs[index];
+        match self.bound(index) {
+            // SAFETY: the plan keeps a step's inputs, which are as long as it says, as they are while it runs.
+            Bound::Real(start) => unsafe { std::slice::from_raw_parts(start.add(part.offset), part.len) },
+            Bound::Rows(_) | Bound::Pixels(_) => &[],
         }
-        Op::Conv2d(conv) => Contraction::conv2d(isa, *conv, four(shape(0)), four(shape(1))),
-        Op::Conv2dInputGrad(conv) => Contraction::conv2d_input_grad(isa, *conv, four(node.shape), four(shape(1))),
-        Op::Conv2dWeightGrad(conv) => Contraction::conv2d_weight_grad(isa, *conv, four(shape(0)), four(node.shape)),
-        _ => return None,
-    })
+    }
+
+    fn rows(&self, index: usize) -> &'a [u32] {
+        match self.bound(index) {
+            // SAFETY: as above.
+            Bound::Rows(start) => unsafe { std::slice::from_raw_parts(start, self.single.inputs[index].len) },
+            Bound::Real(_) | Bound::Pixels(_) => &[],
+        }
+    }
+
+    fn pixels(&self, index: usize) -> Option<&'a [u8]> {
+        match self.bound(index) {
+            // SAFETY: as above.
+            Bound::Pixels(start) => Some(unsafe { std::slice::from_raw_parts(start, self.single.inputs[index].len) }),
+            Bound::Real(_) | Bound::Rows(_) => None,
+        }
+    }
+}
+
+/// Elements of a row.
+fn width(shape: Shape) -> usize {
+    shape.iter().skip(1).product()
+}
+
+fn resampling(border: Border, input: Shape, output: Shape) -> Resampling {
+    let plane = |shape: Shape| (shape.dim(2), shape.dim(3));
+    Resampling { border, channels: input.dim(1), input: plane(input), output: plane(output) }
+}
+
+/// A product or convolution, planned for its shapes.
+fn contraction(op: &Op, operands: [Shape; 2], out: Shape, isa: Isa) -> Contraction {
+    let four = |shape: Shape| [0, 1, 2, 3].map(|axis| shape.dim(axis));
+    match op {
+        Op::Matmul { ta, tb } => {
+            let rank = out.rank();
+            let inner = operands[0].dim(rank - if *ta { 2 } else { 1 });
+            let size = (out.dim(rank - 2), inner, out.dim(rank - 1));
+            Contraction::matmul(isa, out.iter().take(rank - 2).product(), size, [*ta, *tb])
+        }
+        Op::Conv2d(conv) => Contraction::conv2d(isa, *conv, four(operands[0]), four(operands[1])),
+        Op::Conv2dInputGrad(conv) => Contraction::conv2d_input_grad(isa, *conv, four(out), four(operands[1])),
+        Op::Conv2dWeightGrad(conv) => Contraction::conv2d_weight_grad(isa, *conv, four(operands[0]), four(out)),
+        _ => unreachable!("{op:?} has no kernel of its own"),
+    }
 }

@@ -253,34 +253,3 @@ fn rows<T>(values: &Values<T>) -> &[u32] {
 fn words(seed: u64, stream: u32, unit: u32, len: usize) -> impl Iterator<Item = [u32; 4]> {
     (0..len.div_ceil(4)).map(move |block| rng::block(seed, stream, unit, block as u32))
 }
-
-#[allow(missing_docs, reason = "temporary")]
-pub(in crate::engine) fn shim<'a>(
-    op: &Op,
-    count: usize,
-    x: &dyn Fn(usize) -> &'a [f32],
-    rows: &dyn Fn(usize) -> &'a [u32],
-    pixels: &dyn Fn(usize) -> Option<&'a [u8]>,
-    shape: &dyn Fn(usize) -> Shape,
-    out: Shape,
-) -> Vec<f32> {
-    match op {
-        Op::Concat { axis } => {
-            let parts: Vec<(&[f32], Shape)> = (0..count).map(|i| (x(i), shape(i))).collect();
-            movement::concat(&parts, *axis as usize, out)
-        }
-        Op::Pad { low, interior } => movement::pad(x(0), shape(0), low, interior, out),
-        Op::Sample2d { border } => sample::sample(x(0), shape(0), x(1), *border, out),
-        Op::Sample2dTranspose { border } => sample::transpose(x(0), shape(0), x(1), *border, out),
-        Op::Take => {
-            let v = match pixels(0) {
-                Some(p) => Values::Pixels(p.to_vec()),
-                None => Values::Real(x(0).to_vec()),
-            };
-            movement::take(&v, shape(0), rows(1), out)
-        }
-        Op::TakeTranspose => movement::take_transpose(x(0), rows(1), out),
-        Op::SolveSpd => contraction::solve_spd(x(0), shape(0).dim(0), x(1), out.dim(1)),
-        _ => unreachable!(),
-    }
-}

@@ -30,15 +30,20 @@ impl Vector {
     }
 
     /// Parts one after another in each of `rows` rows.
-    pub(in super::super) fn concat(self, parts: &[&[f32]], rows: usize, out: &mut [f32]) {
-        let row: usize = parts.iter().map(|part| part.len() / rows.max(1)).sum();
+    pub(in super::super) fn concat<'a>(
+        self,
+        parts: impl Iterator<Item = &'a [f32]> + Clone + Sync,
+        rows: usize,
+        out: &mut [f32],
+    ) {
+        let row: usize = parts.clone().map(|part| part.len() / rows.max(1)).sum();
         assert_eq!(out.len(), row * rows, "an output of another size than its parts");
         in_parts(out, CHUNK, |first, mut out| {
             // Pieces of parts, from wherever this chunk begins.
             let mut place = first;
             while !out.is_empty() {
                 let (index, mut within) = (place / row, place % row);
-                for part in parts {
+                for part in parts.clone() {
                     let width = part.len() / rows;
                     if within < width && !out.is_empty() {
                         let len = (width - within).min(out.len());
@@ -250,7 +255,7 @@ mod tests {
                     .for_each(|(part, w)| expected.extend_from_slice(&part[row * w..(row + 1) * w]));
             }
             let mut out = vec![f32::NAN; expected.len()];
-            vector.concat(&parts.iter().map(Vec::as_slice).collect::<Vec<_>>(), rows, &mut out);
+            vector.concat(parts.iter().map(Vec::as_slice), rows, &mut out);
             assert_eq!(out, expected);
         }
     }
