@@ -1,12 +1,15 @@
 //! The one driver of all direct contractions: a batch of matrix products whose operands and result are any memory that
 //! [`Axis`] can describe.
 //!
-//! The left operand, which the planner makes the smaller one (weights), is packed once for the whole call. The right one
-//! is packed block by block, each block small enough for the second-level cache, and multiplied while it is there.
+//! The right operand is packed block by block, each block small enough for the second-level cache, and multiplied while it
+//! is there. The left one (weights) is packed once for the whole call if several blocks of columns need it, and otherwise
+//! panel by panel just before its only use.
+
+use std::ops::Range;
 
 use super::{
     axis::Axis,
-    pack::pack,
+    pack::Panels,
     simd::{Simd, Task, dispatch},
     tile::{Left, MAX_COLUMNS, MAX_ROWS, Target, tile},
 };
@@ -92,16 +95,21 @@ impl Grid {
     }
 
     /// The rows of panel number `index`: as equal as can be, so that no tile is small.
-    fn panel(&self, index: usize) -> std::ops::Range<usize> {
+    fn panel(&self, index: usize) -> Range<usize> {
         let panels = self.panels();
         index * self.rows / panels..(index + 1) * self.rows / panels
     }
 
     /// The steps of piece number `index`, whole blocks.
-    fn piece(&self, index: usize) -> std::ops::Range<usize> {
+    fn piece(&self, index: usize) -> Range<usize> {
         let blocks = self.steps.div_ceil(DEPTH);
         let start = |index: usize| (index * blocks / self.splits * DEPTH).min(self.steps);
         start(index)..start(index + 1)
+    }
+
+    /// Whether the left operand is packed once for the whole call.
+    fn packs_left(&self) -> bool {
+        self.column_blocks() > 1
     }
 
     fn row_blocks(&self) -> usize {
@@ -132,22 +140,24 @@ impl Product {
         Product { isa, batch, left, right, out, grid }
     }
 
+    /// The left operand if it is packed once for the whole call.
     fn packed_left(&self) -> usize {
-        self.batch * self.grid.rows * self.grid.steps
+        if self.grid.packs_left() { self.batch * self.grid.rows * self.grid.steps } else { 0 }
     }
 
     fn stage(&self) -> usize {
         if self.grid.staged { self.batch * self.grid.splits * self.grid.rows * self.grid.columns } else { 0 }
     }
 
-    /// A worker's block of the right operand.
-    fn block(&self) -> usize {
-        self.grid.steps.min(DEPTH) * self.grid.part_columns
+    /// A worker's block of the right operand, and a panel of the left one.
+    fn block(&self) -> [usize; 2] {
+        let depth = self.grid.steps.min(DEPTH);
+        [depth * self.grid.part_columns, depth * self.grid.tile[0]].map(align)
     }
 
     /// f32s of scratch memory for one call.
     pub(super) fn scratch(&self) -> usize {
-        align(self.packed_left()) + align(self.stage()) + parallel::workers() * align(self.block())
+        align(self.packed_left()) + align(self.stage()) + parallel::workers() * self.block().iter().sum::<usize>()
     }
 
     pub(super) fn run(&self, a: &[f32], b: &[f32], out: &mut [f32], scratch: &mut [f32]) {
@@ -180,7 +190,12 @@ impl Task for Run<'_> {
         let Run { product, a, b, out, scratch } = self;
         let (left, scratch) = scratch.split_at_mut(align(product.packed_left()));
         let (stage, blocks) = scratch.split_at_mut(align(product.stage()));
-        product.pack_left(simd, a, left);
+        let left = if product.grid.packs_left() {
+            product.pack_left(simd, a, left);
+            LeftOperand::Packed(left)
+        } else {
+            LeftOperand::Plain(a)
+        };
         if product.grid.staged {
             product.multiply(simd, left, b, stage, blocks);
             product.unstage(stage, out);
@@ -190,9 +205,18 @@ impl Task for Run<'_> {
     }
 }
 
+/// The left operand during the multiplication.
+#[derive(Clone, Copy)]
+enum LeftOperand<'a> {
+    /// All panels, one after another.
+    Packed(&'a [f32]),
+    /// As it was given.
+    Plain(&'a [f32]),
+}
+
 impl Product {
     fn pack_left<S: Simd>(&self, simd: S, a: &[f32], to: &mut [f32]) {
-        let (grid, matrix) = (&self.grid, &self.left);
+        let grid = &self.grid;
         let to = Shared::new(to);
         // Some tens of thousands of elements a part.
         let panels = self.batch * grid.panels();
@@ -200,33 +224,38 @@ impl Product {
         parallel::for_each(panels.div_ceil(chunk), |_, part| {
             for index in part * chunk..panels.min((part + 1) * chunk) {
                 let (batch, panel) = (index / grid.panels(), grid.panel(index % grid.panels()));
-                let width = panel.len();
                 #[expect(unsafe_code, reason = "parts write their own panels")]
                 // SAFETY: every panel is in one part.
-                let to = unsafe { to.part((batch * grid.rows + panel.start) * grid.steps, width * grid.steps) };
-                let mut lanes = [0; MAX_ROWS];
-                matrix.lanes.offsets(batch * matrix.batch, panel.start, &mut lanes[..width]);
-                for (block, to) in to.chunks_mut(DEPTH * width).enumerate() {
-                    let mut steps = [0; DEPTH];
-                    let steps = &mut steps[..to.len() / width];
-                    matrix.steps.offsets(matrix.start, block * DEPTH, steps);
-                    simd.compiled(
-                        #[inline(always)]
-                        || pack(simd, a, &lanes[..width], steps, width, to),
-                    );
+                let to = unsafe { to.part((batch * grid.rows + panel.start) * grid.steps, panel.len() * grid.steps) };
+                for (block, to) in to.chunks_mut(DEPTH * panel.len()).enumerate() {
+                    self.pack_panel(simd, a, batch, panel.clone(), block * DEPTH, to);
                 }
             }
         });
     }
 
-    fn multiply<S: Simd>(&self, simd: S, left: &[f32], b: &[f32], out: &mut [f32], blocks: &mut [f32]) {
+    /// Packs some rows and as many steps as `to` has room for.
+    fn pack_panel<S: Simd>(&self, simd: S, a: &[f32], batch: usize, rows: Range<usize>, from: usize, to: &mut [f32]) {
+        let (matrix, width) = (&self.left, rows.len());
+        let (mut lanes, mut steps) = ([0; MAX_ROWS], [0; DEPTH]);
+        let (lanes, steps) = (&mut lanes[..width], &mut steps[..to.len() / width]);
+        matrix.lanes.offsets(batch * matrix.batch, rows.start, lanes);
+        matrix.steps.offsets(matrix.start, from, steps);
+        simd.compiled(
+            #[inline(always)]
+            || Panels { panel: width, multiple: 1 }.pack(simd, a, lanes, steps, to),
+        );
+    }
+
+    fn multiply<S: Simd>(&self, simd: S, left: LeftOperand<'_>, b: &[f32], out: &mut [f32], blocks: &mut [f32]) {
         let grid = &self.grid;
-        let (out, blocks, block) = (Shared::new(out), Shared::new(blocks), align(self.block()));
+        let (out, blocks) = (Shared::new(out), Shared::new(blocks));
+        let [right, panel] = self.block();
         let per_batch = grid.row_blocks() * grid.column_blocks() * grid.splits;
         parallel::for_each(self.batch.div_ceil(grid.batches) * per_batch, |worker, part| {
             #[expect(unsafe_code, reason = "workers have their own blocks")]
             // SAFETY: calls with equal `worker` never overlap.
-            let block = unsafe { blocks.part(worker * block, block) };
+            let block = unsafe { blocks.part(worker * (right + panel), right + panel) };
             let (batches, part) = (part / per_batch * grid.batches, part % per_batch);
             let (split, part) = (part % grid.splits, part / grid.splits);
             let (row_block, column_block) = (part % grid.row_blocks(), part / grid.row_blocks());
@@ -240,14 +269,14 @@ impl Product {
     fn part<S: Simd>(
         &self,
         simd: S,
-        left: &[f32],
+        left: LeftOperand<'_>,
         b: &[f32],
         out: Shared<'_>,
         block: &mut [f32],
         [batch, row_block, column_block, split]: [usize; 4],
     ) {
         let grid = &self.grid;
-        let left = &left[batch * grid.rows * grid.steps..][..grid.rows * grid.steps];
+        let (block, own_panel) = block.split_at_mut(self.block()[0]);
         let first_column = column_block * grid.part_columns;
         let columns = grid.part_columns.min(grid.columns - first_column);
         let panels = row_block * grid.row_panels..grid.panels().min((row_block + 1) * grid.row_panels);
@@ -263,12 +292,27 @@ impl Product {
                 let mut rows = [0; MAX_ROWS];
                 let rows = &mut rows[..panel.len()];
                 place.lanes.offsets(0, panel.start, rows);
-                let data = &left[panel.start * grid.steps + from * panel.len()..][..depth * panel.len()];
+                let len = depth * panel.len();
+                let data = match left {
+                    LeftOperand::Packed(left) => {
+                        &left[(batch * grid.rows + panel.start) * grid.steps + from * panel.len()..][..len]
+                    }
+                    LeftOperand::Plain(a) => {
+                        self.pack_panel(simd, a, batch, panel.clone(), from, &mut own_panel[..len]);
+                        &own_panel[..len]
+                    }
+                };
                 let a = Left { data, stride: panel.len() };
                 for (columns, b) in column_offsets.chunks(grid.tile[1]).zip(block.chunks(grid.tile[1] * depth)) {
                     let vectors = columns.len().div_ceil(S::LANES);
+                    let width = vectors * S::LANES;
+                    let mut sums = [0.0; MAX_ROWS * MAX_COLUMNS];
+                    tile(simd, a, &b[..width * depth], [panel.len(), vectors], &mut sums);
                     let target = Target { out, rows, columns, accumulate: from > piece.start };
-                    tile(simd, a, &b[..vectors * S::LANES * depth], vectors, &target);
+                    simd.compiled(
+                        #[inline(always)]
+                        || target.write(simd, &sums, width),
+                    );
                 }
             }
         }
@@ -296,21 +340,15 @@ impl Product {
         [batch, first, columns]: [usize; 3],
         [from, depth]: [usize; 2],
     ) {
-        let (matrix, panel) = (&self.right, self.grid.tile[1]);
-        let mut steps = [0; DEPTH];
-        let steps = &mut steps[..depth];
+        let matrix = &self.right;
+        let (mut lanes, mut steps) = ([0; COLUMNS], [0; DEPTH]);
+        let (lanes, steps) = (&mut lanes[..columns], &mut steps[..depth]);
+        matrix.lanes.offsets(batch * matrix.batch, first, lanes);
         matrix.steps.offsets(matrix.start, from, steps);
-        for (done, to) in (0..columns).step_by(panel).zip(block.chunks_mut(panel * depth)) {
-            let count = panel.min(columns - done);
-            let mut lanes = [0; MAX_COLUMNS];
-            let lanes = &mut lanes[..count];
-            matrix.lanes.offsets(batch * matrix.batch, first + done, lanes);
-            let width = count.next_multiple_of(S::LANES);
-            simd.compiled(
-                #[inline(always)]
-                || pack(simd, b, lanes, steps, width, to),
-            );
-        }
+        simd.compiled(
+            #[inline(always)]
+            || Panels { panel: self.grid.tile[1], multiple: S::LANES }.pack(simd, b, lanes, steps, block),
+        );
     }
 
     /// Adds up the pieces in order and puts the sums into place.

@@ -7,7 +7,7 @@ use crate::{
         contract::{
             product::align,
             simd::{MAX_LANES, Simd, Task, dispatch},
-            tile::{Left, MAX_COLUMNS, MAX_ROWS, Target, tile},
+            tile::{Left, MAX_COLUMNS, MAX_ROWS, tile},
         },
         parallel::{self, Shared},
     },
@@ -199,18 +199,13 @@ impl Forward {
                 );
             }
         }
-        let columns: [usize; MAX_COLUMNS] = std::array::from_fn(|i| i);
         let panels = self.outputs.div_ceil(S::ROWS);
         for panel in 0..panels {
             let (start, end) = (panel * self.outputs / panels, (panel + 1) * self.outputs / panels);
-            let offsets: [usize; MAX_ROWS] = std::array::from_fn(|i| i * width);
-            for point in 0..POINTS {
-                let products = &mut products[point * MAX_ROWS * width..][..MAX_ROWS * width];
-                let out = Shared::new(products);
-                let target =
-                    Target { out, rows: &offsets[..end - start], columns: &columns[..width], accumulate: false };
+            for (point, products) in products.chunks_exact_mut(MAX_ROWS * width).take(POINTS).enumerate() {
                 let a = Left { data: &kernels[point * inputs * rows..][..inputs * rows][start..], stride: rows };
-                tile(simd, a, &values[point * inputs * width..][..inputs * width], vectors, &target);
+                let b = &values[point * inputs * width..][..inputs * width];
+                tile(simd, a, b, [end - start, vectors], products);
             }
             for (row, output) in (start..end).enumerate() {
                 for v in 0..vectors {
