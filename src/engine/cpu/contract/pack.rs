@@ -66,42 +66,36 @@ fn transpose<S: Simd>(simd: S, from: &[f32], lanes: &[usize], steps: &[usize], w
         // Lanes that do not exist read the last one again.
         let mut offsets = [lanes[first + present - 1]; MAX_LANES];
         offsets[..present].copy_from_slice(&lanes[first..first + present]);
-        let (fours, rest) = steps.as_chunks::<4>();
-        for (steps, to) in fours.iter().zip(to.chunks_exact_mut(4 * width)) {
-            if (1..4).all(|i| steps[i] == steps[0] + i) {
-                let columns = simd.transposed(&from[steps[0]..], &offsets);
-                for i in 0..4 {
-                    let to = &mut to[i * width + first..(i + 1) * width];
-                    if to.len() >= S::LANES {
-                        simd.store(columns[i], to);
-                    } else {
-                        let mut whole = [0.0; MAX_LANES];
-                        simd.store(columns[i], &mut whole);
-                        to.copy_from_slice(&whole[..to.len()]);
+        // The only vector of a step may overwrite the beginning of the next step, which is written after it.
+        let alone = lanes.len() <= S::LANES;
+        let mut k = 0;
+        while k < steps.len() {
+            let to = &mut to[k * width + first..];
+            match steps[k..].first_chunk::<4>() {
+                Some(four) if (1..4).all(|i| four[i] == four[0] + i) => {
+                    let columns = simd.transposed(&from[four[0]..], &offsets);
+                    for i in 0..4 {
+                        let to = &mut to[i * width..];
+                        if present == S::LANES || (alone && to.len() >= S::LANES) {
+                            simd.store(columns[i], to);
+                        } else {
+                            let mut whole = [0.0; MAX_LANES];
+                            simd.store(columns[i], &mut whole);
+                            to[..present].copy_from_slice(&whole[..present]);
+                        }
                     }
+                    k += 4;
                 }
-            } else {
-                gather(from, &offsets[..present], steps, width, &mut to[first..]);
+                _ => {
+                    for (lane, to) in offsets[..present].iter().zip(to) {
+                        *to = from[lane + steps[k]];
+                    }
+                    k += 1;
+                }
             }
         }
-        gather(
-            from,
-            &offsets[..present],
-            rest,
-            width,
-            &mut to[(fours.len() * 4 * width + first).min(steps.len() * width)..],
-        );
     }
     if lanes.len() < width {
         to.chunks_exact_mut(width).for_each(|to| to[lanes.len()..].fill(0.0));
-    }
-}
-
-#[inline(always)]
-fn gather(from: &[f32], lanes: &[usize], steps: &[usize], width: usize, to: &mut [f32]) {
-    for (step, to) in steps.iter().zip(to.chunks_mut(width)) {
-        for (lane, to) in lanes.iter().zip(to) {
-            *to = from[lane + step];
-        }
     }
 }

@@ -36,6 +36,35 @@ pub(super) struct Matrix {
     pub(super) steps: Axis,
 }
 
+/// Some lanes and steps of one product's operand.
+struct Piece {
+    batch: usize,
+    lanes: Range<usize>,
+    steps: Range<usize>,
+}
+
+impl Matrix {
+    /// Packs a piece of it.
+    fn pack<S: Simd>(
+        &self,
+        simd: S,
+        from: &[f32],
+        Piece { batch, lanes, steps }: Piece,
+        panels: Panels,
+        to: &mut [f32],
+        workspace: &mut Workspace,
+    ) {
+        let lane_offsets = &mut workspace.lanes[..lanes.len()];
+        let step_offsets = &mut workspace.steps[..steps.len()];
+        self.lanes.offsets(batch * self.batch, lanes.start, lane_offsets);
+        self.steps.offsets(self.start, steps.start, step_offsets);
+        simd.compiled(
+            #[inline(always)]
+            || panels.pack(simd, from, lane_offsets, step_offsets, to),
+        );
+    }
+}
+
 /// `batch` products of the `left` rows and the `right` columns, summed over the steps of both; `out` has the rows as
 /// lanes and the columns as steps.
 #[derive(Debug, Clone, Copy)]
@@ -177,6 +206,20 @@ pub(super) fn align(len: usize) -> usize {
     len.next_multiple_of(16)
 }
 
+/// What a part keeps on its stack; made once, since clearing it takes as long as a small product.
+struct Workspace {
+    lanes: [usize; COLUMNS],
+    steps: [usize; DEPTH],
+    columns: [usize; COLUMNS],
+    sums: [f32; MAX_ROWS * MAX_COLUMNS],
+}
+
+impl Workspace {
+    fn new() -> Workspace {
+        Workspace { lanes: [0; COLUMNS], steps: [0; DEPTH], columns: [0; COLUMNS], sums: [0.0; MAX_ROWS * MAX_COLUMNS] }
+    }
+}
+
 struct Run<'a> {
     product: &'a Product,
     a: &'a [f32],
@@ -222,29 +265,20 @@ impl Product {
         let panels = self.batch * grid.panels();
         let chunk = (1usize << 14).div_ceil(grid.steps * grid.tile[0]);
         parallel::for_each(panels.div_ceil(chunk), |_, part| {
+            let mut workspace = Workspace::new();
             for index in part * chunk..panels.min((part + 1) * chunk) {
                 let (batch, panel) = (index / grid.panels(), grid.panel(index % grid.panels()));
                 #[expect(unsafe_code, reason = "parts write their own panels")]
                 // SAFETY: every panel is in one part.
                 let to = unsafe { to.part((batch * grid.rows + panel.start) * grid.steps, panel.len() * grid.steps) };
+                let panels = Panels { panel: panel.len(), multiple: 1 };
                 for (block, to) in to.chunks_mut(DEPTH * panel.len()).enumerate() {
-                    self.pack_panel(simd, a, batch, panel.clone(), block * DEPTH, to);
+                    let steps = block * DEPTH..grid.steps.min((block + 1) * DEPTH);
+                    let piece = Piece { batch, lanes: panel.clone(), steps };
+                    self.left.pack(simd, a, piece, panels, to, &mut workspace);
                 }
             }
         });
-    }
-
-    /// Packs some rows and as many steps as `to` has room for.
-    fn pack_panel<S: Simd>(&self, simd: S, a: &[f32], batch: usize, rows: Range<usize>, from: usize, to: &mut [f32]) {
-        let (matrix, width) = (&self.left, rows.len());
-        let (mut lanes, mut steps) = ([0; MAX_ROWS], [0; DEPTH]);
-        let (lanes, steps) = (&mut lanes[..width], &mut steps[..to.len() / width]);
-        matrix.lanes.offsets(batch * matrix.batch, rows.start, lanes);
-        matrix.steps.offsets(matrix.start, from, steps);
-        simd.compiled(
-            #[inline(always)]
-            || Panels { panel: width, multiple: 1 }.pack(simd, a, lanes, steps, to),
-        );
     }
 
     fn multiply<S: Simd>(&self, simd: S, left: LeftOperand<'_>, b: &[f32], out: &mut [f32], blocks: &mut [f32]) {
@@ -259,8 +293,10 @@ impl Product {
             let (batches, part) = (part / per_batch * grid.batches, part % per_batch);
             let (split, part) = (part % grid.splits, part / grid.splits);
             let (row_block, column_block) = (part % grid.row_blocks(), part / grid.row_blocks());
+            let mut workspace = Workspace::new();
             for batch in batches..self.batch.min(batches + grid.batches) {
-                self.part(simd, left, b, out, block, [batch, row_block, column_block, split]);
+                let part = [batch, row_block, column_block, split];
+                self.part(simd, (left, b), out, block, part, &mut workspace);
             }
         });
     }
@@ -269,25 +305,26 @@ impl Product {
     fn part<S: Simd>(
         &self,
         simd: S,
-        left: LeftOperand<'_>,
-        b: &[f32],
+        (left, b): (LeftOperand<'_>, &[f32]),
         out: Shared<'_>,
         block: &mut [f32],
         [batch, row_block, column_block, split]: [usize; 4],
+        workspace: &mut Workspace,
     ) {
         let grid = &self.grid;
         let (block, own_panel) = block.split_at_mut(self.block()[0]);
         let first_column = column_block * grid.part_columns;
         let columns = grid.part_columns.min(grid.columns - first_column);
         let panels = row_block * grid.row_panels..grid.panels().min((row_block + 1) * grid.row_panels);
-        let mut column_offsets = [0; COLUMNS];
-        let column_offsets = &mut column_offsets[..columns];
         let place = self.place(batch, split);
-        place.steps.offsets(place.start, first_column, column_offsets);
+        place.steps.offsets(place.start, first_column, &mut workspace.columns[..columns]);
+        let right = Panels { panel: grid.tile[1], multiple: S::LANES };
         let piece = grid.piece(split);
         for from in piece.clone().step_by(DEPTH) {
             let depth = DEPTH.min(piece.end - from);
-            self.pack_right(simd, b, block, [batch, first_column, columns], [from, depth]);
+            let steps = from..from + depth;
+            let lanes = first_column..first_column + columns;
+            self.right.pack(simd, b, Piece { batch, lanes, steps: steps.clone() }, right, block, workspace);
             for panel in panels.clone().map(|index| grid.panel(index)) {
                 let mut rows = [0; MAX_ROWS];
                 let rows = &mut rows[..panel.len()];
@@ -298,20 +335,23 @@ impl Product {
                         &left[(batch * grid.rows + panel.start) * grid.steps + from * panel.len()..][..len]
                     }
                     LeftOperand::Plain(a) => {
-                        self.pack_panel(simd, a, batch, panel.clone(), from, &mut own_panel[..len]);
+                        let panels = Panels { panel: panel.len(), multiple: 1 };
+                        let piece = Piece { batch, lanes: panel.clone(), steps: steps.clone() };
+                        self.left.pack(simd, a, piece, panels, own_panel, workspace);
                         &own_panel[..len]
                     }
                 };
                 let a = Left { data, stride: panel.len() };
-                for (columns, b) in column_offsets.chunks(grid.tile[1]).zip(block.chunks(grid.tile[1] * depth)) {
+                for (columns, b) in
+                    workspace.columns[..columns].chunks(grid.tile[1]).zip(block.chunks(grid.tile[1] * depth))
+                {
                     let vectors = columns.len().div_ceil(S::LANES);
                     let width = vectors * S::LANES;
-                    let mut sums = [0.0; MAX_ROWS * MAX_COLUMNS];
-                    tile(simd, a, &b[..width * depth], [panel.len(), vectors], &mut sums);
+                    tile(simd, a, &b[..width * depth], [panel.len(), vectors], &mut workspace.sums);
                     let target = Target { out, rows, columns, accumulate: from > piece.start };
                     simd.compiled(
                         #[inline(always)]
-                        || target.write(simd, &sums, width),
+                        || target.write(simd, &workspace.sums, width),
                     );
                 }
             }
@@ -330,25 +370,6 @@ impl Product {
             lanes: Axis::line(rows, columns),
             steps: Axis::line(columns, 1),
         }
-    }
-
-    fn pack_right<S: Simd>(
-        &self,
-        simd: S,
-        b: &[f32],
-        block: &mut [f32],
-        [batch, first, columns]: [usize; 3],
-        [from, depth]: [usize; 2],
-    ) {
-        let matrix = &self.right;
-        let (mut lanes, mut steps) = ([0; COLUMNS], [0; DEPTH]);
-        let (lanes, steps) = (&mut lanes[..columns], &mut steps[..depth]);
-        matrix.lanes.offsets(batch * matrix.batch, first, lanes);
-        matrix.steps.offsets(matrix.start, from, steps);
-        simd.compiled(
-            #[inline(always)]
-            || Panels { panel: self.grid.tile[1], multiple: S::LANES }.pack(simd, b, lanes, steps, block),
-        );
     }
 
     /// Adds up the pieces in order and puts the sums into place.

@@ -231,7 +231,7 @@ impl Forward {
         channel: usize,
         [first, count]: [usize; 2],
     ) {
-        let mut pixels = [[0.0; MAX_LANES]; STEP * STEP];
+        let mut columns = [[simd.splat(0.0); STEP]; STEP];
         transform::both_axes(
             simd,
             #[inline(always)]
@@ -239,24 +239,26 @@ impl Forward {
             #[inline(always)]
             |i| load_points(simd, products, i, stride),
             #[inline(always)]
-            |j, column| {
-                for i in 0..STEP {
-                    simd.store(column[i], &mut pixels[i * STEP + j]);
-                }
-            },
+            |j, column| columns[j] = column,
         );
+        let mut pixels = [[0.0; STEP * MAX_LANES]; STEP];
+        for i in 0..STEP {
+            simd.interleave([columns[0][i], columns[1][i], columns[2][i], columns[3][i]], &mut pixels[i]);
+        }
         let [height, width] = self.out;
         for l in 0..count {
             let [image, row, column] = self.tiles.place(first + l);
             let (row, column) = (row * STEP, column * STEP);
             let start = (image * self.outputs + channel) * height * width + row * width + column;
+            let inside = STEP.min(width - column);
             for i in 0..STEP.min(height - row) {
-                let here = STEP.min(width - column);
                 #[expect(unsafe_code, reason = "parts write their own tiles")]
                 // SAFETY: every tile is in one part.
-                let to = unsafe { out.part(start + i * width, here) };
-                for (j, to) in to.iter_mut().enumerate() {
-                    *to = pixels[i * STEP + j][l];
+                let to = unsafe { out.part(start + i * width, inside) };
+                let from = &pixels[i][l * STEP..(l + 1) * STEP];
+                match to.first_chunk_mut::<STEP>() {
+                    Some(to) => to.copy_from_slice(from),
+                    None => to.copy_from_slice(&from[..inside]),
                 }
             }
         }

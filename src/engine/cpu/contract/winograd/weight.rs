@@ -151,7 +151,7 @@ impl Weight {
             // SAFETY: calls with equal `worker` never overlap.
             let block = unsafe { blocks.part(worker * self.block(), self.block()) };
             let channels = part % columns * width..self.inputs.channels.min((part % columns + 1) * width);
-            self.part(simd, inputs, gradient, stage, block, channels, part / columns);
+            self.part(simd, [inputs, gradient], stage, block, channels, part / columns);
         });
     }
 
@@ -159,8 +159,7 @@ impl Weight {
     fn part<S: Simd>(
         &self,
         simd: S,
-        inputs: &[f32],
-        gradient: &[f32],
+        [inputs, gradient]: [&[f32]; 2],
         stage: Shared<'_>,
         block: &mut [f32],
         channels: std::ops::Range<usize>,
