@@ -119,8 +119,9 @@ impl Simd for Avx2 {
         // SAFETY: as above; every four elements are inside of the array.
         unsafe {
             for (l, x) in transpose(a, b, c, d).into_iter().enumerate() {
-                _mm_storeu_ps(to[4 * (4 * 0 + l)..].as_mut_ptr(), _mm256_extractf128_ps::<0>(x));
-                _mm_storeu_ps(to[4 * (4 * 1 + l)..].as_mut_ptr(), _mm256_extractf128_ps::<1>(x));
+                let to = &mut to[4 * l..];
+                _mm_storeu_ps(to.as_mut_ptr(), _mm256_extractf128_ps::<0>(x));
+                _mm_storeu_ps(to[16..].as_mut_ptr(), _mm256_extractf128_ps::<1>(x));
             }
         }
     }

@@ -124,10 +124,11 @@ impl Simd for Avx512 {
         // SAFETY: as above; every four elements are inside of the array.
         unsafe {
             for (l, x) in transpose(a, b, c, d).into_iter().enumerate() {
-                _mm_storeu_ps(to[4 * (4 * 0 + l)..].as_mut_ptr(), _mm512_extractf32x4_ps::<0>(x));
-                _mm_storeu_ps(to[4 * (4 * 1 + l)..].as_mut_ptr(), _mm512_extractf32x4_ps::<1>(x));
-                _mm_storeu_ps(to[4 * (4 * 2 + l)..].as_mut_ptr(), _mm512_extractf32x4_ps::<2>(x));
-                _mm_storeu_ps(to[4 * (4 * 3 + l)..].as_mut_ptr(), _mm512_extractf32x4_ps::<3>(x));
+                let to = &mut to[4 * l..];
+                _mm_storeu_ps(to.as_mut_ptr(), _mm512_extractf32x4_ps::<0>(x));
+                _mm_storeu_ps(to[16..].as_mut_ptr(), _mm512_extractf32x4_ps::<1>(x));
+                _mm_storeu_ps(to[32..].as_mut_ptr(), _mm512_extractf32x4_ps::<2>(x));
+                _mm_storeu_ps(to[48..].as_mut_ptr(), _mm512_extractf32x4_ps::<3>(x));
             }
         }
     }

@@ -11,7 +11,7 @@ pub(super) struct Simd128;
 impl Simd for Simd128 {
     type V = v128;
     const LANES: usize = 4;
-    const ROWS: usize = 6;
+    const ROWS: usize = 4;
     const VECTORS: usize = 2;
 
     #[inline(always)]
