@@ -2,9 +2,9 @@
 
 use super::{
     axis::Axis,
-    output,
     pad::Pad,
     product::{Matrix, Product, align},
+    window::Window,
 };
 use crate::{engine::cpu::Isa, graph::Conv};
 
@@ -12,7 +12,7 @@ use crate::{engine::cpu::Isa, graph::Conv};
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Direct {
     product: Product,
-    /// Applied to the right operand.
+    /// Applied to the contraction's first operand.
     pad: Option<Pad>,
     /// The left operand of the product is the second one of the contraction.
     swapped: bool,
@@ -27,9 +27,8 @@ impl Direct {
             steps: Axis::line(steps, if steps_first { lanes } else { 1 }),
         };
         let (a, b) = (matrix([m, k], ta), matrix([n, k], !tb));
-        // The left operand is packed as a whole: let it be the smaller one. Turning the result around pays only if it is
-        // small beside the operands.
-        let swapped = m > n && k >= 64;
+        // Lanes run along columns: a result with few of them is computed turned around, if that is little beside the sums.
+        let swapped = n < 16 && m >= 16 && k >= 128;
         let (left, right) = if swapped { (b, a) } else { (a, b) };
         let product = Product::new(isa, batch, left, right, matrix([left.lanes.len(), right.lanes.len()], swapped));
         Direct { product, pad: None, swapped }
@@ -91,16 +90,23 @@ impl Direct {
     pub(super) fn conv2d_weight_grad(isa: Isa, conv: Conv, x: [usize; 4], kernel: [usize; 4]) -> Direct {
         let window = Window::new(conv, x, kernel);
         let (pad, patches) = window.of_input(x);
-        let right = Matrix { lanes: patches.steps, steps: patches.lanes, ..patches };
-        let taps = window.taps();
+        let taps = Matrix { lanes: patches.steps, steps: patches.lanes, ..patches };
         let out = Matrix {
             start: 0,
-            batch: window.outputs * taps,
-            lanes: Axis::line(window.outputs, taps),
-            steps: Axis::line(taps, 1),
+            batch: window.outputs * window.taps(),
+            lanes: Axis::line(window.outputs, window.taps()),
+            steps: Axis::line(window.taps(), 1),
         };
-        let product = Product::new(isa, window.groups, window.of_output(x[0]), right, out);
-        Direct { product, pad, swapped: true }
+        // Lanes run along columns: few taps (of the first layer) are better rows than columns.
+        let gradient = window.of_output(x[0]);
+        if window.taps() <= 64 {
+            let out = Matrix { lanes: out.steps, steps: out.lanes, ..out };
+            let product = Product::new(isa, window.groups, taps, gradient, out);
+            Direct { product, pad, swapped: false }
+        } else {
+            let product = Product::new(isa, window.groups, gradient, taps, out);
+            Direct { product, pad, swapped: true }
+        }
     }
 
     fn padded(&self) -> usize {
@@ -112,70 +118,15 @@ impl Direct {
     }
 
     pub(super) fn run(&self, a: &[f32], b: &[f32], out: &mut [f32], scratch: &mut [f32]) {
-        let (left, right) = if self.swapped { (b, a) } else { (a, b) };
         let (padded, scratch) = scratch.split_at_mut(self.padded());
-        if let Some(pad) = self.pad {
-            pad.run(right, padded);
-            self.product.run(left, padded, out, scratch);
-        } else {
-            self.product.run(left, right, out, scratch);
-        }
-    }
-}
-
-/// The geometry of one convolution, per group.
-struct Window {
-    conv: Conv,
-    groups: usize,
-    inputs: usize,
-    outputs: usize,
-    kernel: [usize; 2],
-    /// Height and width of the output.
-    out: [usize; 2],
-}
-
-impl Window {
-    fn new(conv: Conv, x: [usize; 4], kernel: [usize; 4]) -> Window {
-        let groups = conv.groups as usize;
-        Window {
-            conv,
-            groups,
-            inputs: kernel[1],
-            outputs: kernel[0] / groups,
-            kernel: [kernel[2], kernel[3]],
-            out: output(conv, x, kernel),
-        }
-    }
-
-    /// Numbers in the kernel of one output channel.
-    fn taps(&self) -> usize {
-        self.inputs * self.kernel[0] * self.kernel[1]
-    }
-
-    /// The windows of the input: lanes are the output's pixels, steps the taps.
-    fn of_input(&self, [n, channels, h, w]: [usize; 4]) -> (Option<Pad>, Matrix) {
-        let padding = self.conv.padding as usize;
-        let padded = [h + 2 * padding, w + 2 * padding];
-        let pad = Pad { planes: n * channels, size: [h, w], padded, before: [padding as isize; 2], step: 1 };
-        let (row, plane) = (padded[1] as isize, (padded[0] * padded[1]) as isize);
-        let stride = self.conv.stride as isize;
-        let matrix = Matrix {
-            start: 0,
-            batch: self.inputs * padded[0] * padded[1],
-            lanes: Axis::new([(n, channels as isize * plane), (self.out[0], stride * row), (self.out[1], stride)]),
-            steps: Axis::new([(self.inputs, plane), (self.kernel[0], row), (self.kernel[1], 1)]),
+        let a = match self.pad {
+            Some(pad) => {
+                pad.run(a, padded);
+                padded
+            }
+            None => a,
         };
-        ((!pad.is_nothing()).then_some(pad), matrix)
-    }
-
-    /// The output of `n` images: lanes are channels, steps pixels.
-    fn of_output(&self, n: usize) -> Matrix {
-        let plane = self.out[0] * self.out[1];
-        Matrix {
-            start: 0,
-            batch: self.outputs * plane,
-            lanes: Axis::line(self.outputs, plane),
-            steps: Axis::new([(1, 0), (n, (self.outputs * self.groups * plane) as isize), (plane, 1)]),
-        }
+        let (left, right) = if self.swapped { (b, a) } else { (a, b) };
+        self.product.run(left, right, out, scratch);
     }
 }

@@ -1,12 +1,15 @@
 //! The one driver of all direct contractions: a batch of matrix products whose operands and result are any memory that
 //! [`Axis`] can describe.
 //!
-//! The left operand, which the planner makes the smaller one (weights), is packed once for the whole call. The right one
-//! is packed block by block, each block small enough for the second-level cache, and multiplied while it is there.
+//! The right operand is packed block by block, each block small enough for the second-level cache, and multiplied while it
+//! is there. The left one (weights) is packed once for the whole call if several blocks of columns need it, and otherwise
+//! panel by panel just before its only use.
+
+use std::ops::Range;
 
 use super::{
     axis::Axis,
-    pack::pack,
+    pack::Panels,
     simd::{Simd, Task, dispatch},
     tile::{Left, MAX_COLUMNS, MAX_ROWS, Target, tile},
 };
@@ -31,6 +34,35 @@ pub(super) struct Matrix {
     pub(super) batch: usize,
     pub(super) lanes: Axis,
     pub(super) steps: Axis,
+}
+
+/// Some lanes and steps of one product's operand.
+struct Piece {
+    batch: usize,
+    lanes: Range<usize>,
+    steps: Range<usize>,
+}
+
+impl Matrix {
+    /// Packs a piece of it.
+    fn pack<S: Simd>(
+        &self,
+        simd: S,
+        from: &[f32],
+        Piece { batch, lanes, steps }: Piece,
+        panels: Panels,
+        to: &mut [f32],
+        workspace: &mut Workspace,
+    ) {
+        let lane_offsets = &mut workspace.lanes[..lanes.len()];
+        let step_offsets = &mut workspace.steps[..steps.len()];
+        self.lanes.offsets(batch * self.batch, lanes.start, lane_offsets);
+        self.steps.offsets(self.start, steps.start, step_offsets);
+        simd.compiled(
+            #[inline(always)]
+            || panels.pack(simd, from, lane_offsets, step_offsets, to),
+        );
+    }
 }
 
 /// `batch` products of the `left` rows and the `right` columns, summed over the steps of both; `out` has the rows as
@@ -92,16 +124,21 @@ impl Grid {
     }
 
     /// The rows of panel number `index`: as equal as can be, so that no tile is small.
-    fn panel(&self, index: usize) -> std::ops::Range<usize> {
+    fn panel(&self, index: usize) -> Range<usize> {
         let panels = self.panels();
         index * self.rows / panels..(index + 1) * self.rows / panels
     }
 
     /// The steps of piece number `index`, whole blocks.
-    fn piece(&self, index: usize) -> std::ops::Range<usize> {
+    fn piece(&self, index: usize) -> Range<usize> {
         let blocks = self.steps.div_ceil(DEPTH);
         let start = |index: usize| (index * blocks / self.splits * DEPTH).min(self.steps);
         start(index)..start(index + 1)
+    }
+
+    /// Whether the left operand is packed once for the whole call.
+    fn packs_left(&self) -> bool {
+        self.column_blocks() > 1
     }
 
     fn row_blocks(&self) -> usize {
@@ -132,22 +169,24 @@ impl Product {
         Product { isa, batch, left, right, out, grid }
     }
 
+    /// The left operand if it is packed once for the whole call.
     fn packed_left(&self) -> usize {
-        self.batch * self.grid.rows * self.grid.steps
+        if self.grid.packs_left() { self.batch * self.grid.rows * self.grid.steps } else { 0 }
     }
 
     fn stage(&self) -> usize {
         if self.grid.staged { self.batch * self.grid.splits * self.grid.rows * self.grid.columns } else { 0 }
     }
 
-    /// A worker's block of the right operand.
-    fn block(&self) -> usize {
-        self.grid.steps.min(DEPTH) * self.grid.part_columns
+    /// A worker's block of the right operand, and a panel of the left one.
+    fn block(&self) -> [usize; 2] {
+        let depth = self.grid.steps.min(DEPTH);
+        [depth * self.grid.part_columns, depth * self.grid.tile[0]].map(align)
     }
 
     /// f32s of scratch memory for one call.
     pub(super) fn scratch(&self) -> usize {
-        align(self.packed_left()) + align(self.stage()) + parallel::workers() * align(self.block())
+        align(self.packed_left()) + align(self.stage()) + parallel::workers() * self.block().iter().sum::<usize>()
     }
 
     pub(super) fn run(&self, a: &[f32], b: &[f32], out: &mut [f32], scratch: &mut [f32]) {
@@ -167,6 +206,20 @@ pub(super) fn align(len: usize) -> usize {
     len.next_multiple_of(16)
 }
 
+/// What a part keeps on its stack; made once, since clearing it takes as long as a small product.
+struct Workspace {
+    lanes: [usize; COLUMNS],
+    steps: [usize; DEPTH],
+    columns: [usize; COLUMNS],
+    sums: [f32; MAX_ROWS * MAX_COLUMNS],
+}
+
+impl Workspace {
+    fn new() -> Workspace {
+        Workspace { lanes: [0; COLUMNS], steps: [0; DEPTH], columns: [0; COLUMNS], sums: [0.0; MAX_ROWS * MAX_COLUMNS] }
+    }
+}
+
 struct Run<'a> {
     product: &'a Product,
     a: &'a [f32],
@@ -180,7 +233,12 @@ impl Task for Run<'_> {
         let Run { product, a, b, out, scratch } = self;
         let (left, scratch) = scratch.split_at_mut(align(product.packed_left()));
         let (stage, blocks) = scratch.split_at_mut(align(product.stage()));
-        product.pack_left(simd, a, left);
+        let left = if product.grid.packs_left() {
+            product.pack_left(simd, a, left);
+            LeftOperand::Packed(left)
+        } else {
+            LeftOperand::Plain(a)
+        };
         if product.grid.staged {
             product.multiply(simd, left, b, stage, blocks);
             product.unstage(stage, out);
@@ -190,48 +248,55 @@ impl Task for Run<'_> {
     }
 }
 
+/// The left operand during the multiplication.
+#[derive(Clone, Copy)]
+enum LeftOperand<'a> {
+    /// All panels, one after another.
+    Packed(&'a [f32]),
+    /// As it was given.
+    Plain(&'a [f32]),
+}
+
 impl Product {
     fn pack_left<S: Simd>(&self, simd: S, a: &[f32], to: &mut [f32]) {
-        let (grid, matrix) = (&self.grid, &self.left);
+        let grid = &self.grid;
         let to = Shared::new(to);
         // Some tens of thousands of elements a part.
         let panels = self.batch * grid.panels();
         let chunk = (1usize << 14).div_ceil(grid.steps * grid.tile[0]);
         parallel::for_each(panels.div_ceil(chunk), |_, part| {
+            let mut workspace = Workspace::new();
             for index in part * chunk..panels.min((part + 1) * chunk) {
                 let (batch, panel) = (index / grid.panels(), grid.panel(index % grid.panels()));
-                let width = panel.len();
                 #[expect(unsafe_code, reason = "parts write their own panels")]
                 // SAFETY: every panel is in one part.
-                let to = unsafe { to.part((batch * grid.rows + panel.start) * grid.steps, width * grid.steps) };
-                let mut lanes = [0; MAX_ROWS];
-                matrix.lanes.offsets(batch * matrix.batch, panel.start, &mut lanes[..width]);
-                for (block, to) in to.chunks_mut(DEPTH * width).enumerate() {
-                    let mut steps = [0; DEPTH];
-                    let steps = &mut steps[..to.len() / width];
-                    matrix.steps.offsets(matrix.start, block * DEPTH, steps);
-                    simd.compiled(
-                        #[inline(always)]
-                        || pack(simd, a, &lanes[..width], steps, width, to),
-                    );
+                let to = unsafe { to.part((batch * grid.rows + panel.start) * grid.steps, panel.len() * grid.steps) };
+                let panels = Panels { panel: panel.len(), multiple: 1 };
+                for (block, to) in to.chunks_mut(DEPTH * panel.len()).enumerate() {
+                    let steps = block * DEPTH..grid.steps.min((block + 1) * DEPTH);
+                    let piece = Piece { batch, lanes: panel.clone(), steps };
+                    self.left.pack(simd, a, piece, panels, to, &mut workspace);
                 }
             }
         });
     }
 
-    fn multiply<S: Simd>(&self, simd: S, left: &[f32], b: &[f32], out: &mut [f32], blocks: &mut [f32]) {
+    fn multiply<S: Simd>(&self, simd: S, left: LeftOperand<'_>, b: &[f32], out: &mut [f32], blocks: &mut [f32]) {
         let grid = &self.grid;
-        let (out, blocks, block) = (Shared::new(out), Shared::new(blocks), align(self.block()));
+        let (out, blocks) = (Shared::new(out), Shared::new(blocks));
+        let [right, panel] = self.block();
         let per_batch = grid.row_blocks() * grid.column_blocks() * grid.splits;
         parallel::for_each(self.batch.div_ceil(grid.batches) * per_batch, |worker, part| {
             #[expect(unsafe_code, reason = "workers have their own blocks")]
             // SAFETY: calls with equal `worker` never overlap.
-            let block = unsafe { blocks.part(worker * block, block) };
+            let block = unsafe { blocks.part(worker * (right + panel), right + panel) };
             let (batches, part) = (part / per_batch * grid.batches, part % per_batch);
             let (split, part) = (part % grid.splits, part / grid.splits);
             let (row_block, column_block) = (part % grid.row_blocks(), part / grid.row_blocks());
+            let mut workspace = Workspace::new();
             for batch in batches..self.batch.min(batches + grid.batches) {
-                self.part(simd, left, b, out, block, [batch, row_block, column_block, split]);
+                let part = [batch, row_block, column_block, split];
+                self.part(simd, (left, b), out, block, part, &mut workspace);
             }
         });
     }
@@ -240,35 +305,54 @@ impl Product {
     fn part<S: Simd>(
         &self,
         simd: S,
-        left: &[f32],
-        b: &[f32],
+        (left, b): (LeftOperand<'_>, &[f32]),
         out: Shared<'_>,
         block: &mut [f32],
         [batch, row_block, column_block, split]: [usize; 4],
+        workspace: &mut Workspace,
     ) {
         let grid = &self.grid;
-        let left = &left[batch * grid.rows * grid.steps..][..grid.rows * grid.steps];
+        let (block, own_panel) = block.split_at_mut(self.block()[0]);
         let first_column = column_block * grid.part_columns;
         let columns = grid.part_columns.min(grid.columns - first_column);
         let panels = row_block * grid.row_panels..grid.panels().min((row_block + 1) * grid.row_panels);
-        let mut column_offsets = [0; COLUMNS];
-        let column_offsets = &mut column_offsets[..columns];
         let place = self.place(batch, split);
-        place.steps.offsets(place.start, first_column, column_offsets);
+        place.steps.offsets(place.start, first_column, &mut workspace.columns[..columns]);
+        let right = Panels { panel: grid.tile[1], multiple: S::LANES };
         let piece = grid.piece(split);
         for from in piece.clone().step_by(DEPTH) {
             let depth = DEPTH.min(piece.end - from);
-            self.pack_right(simd, b, block, [batch, first_column, columns], [from, depth]);
+            let steps = from..from + depth;
+            let lanes = first_column..first_column + columns;
+            self.right.pack(simd, b, Piece { batch, lanes, steps: steps.clone() }, right, block, workspace);
             for panel in panels.clone().map(|index| grid.panel(index)) {
                 let mut rows = [0; MAX_ROWS];
                 let rows = &mut rows[..panel.len()];
                 place.lanes.offsets(0, panel.start, rows);
-                let data = &left[panel.start * grid.steps + from * panel.len()..][..depth * panel.len()];
+                let len = depth * panel.len();
+                let data = match left {
+                    LeftOperand::Packed(left) => {
+                        &left[(batch * grid.rows + panel.start) * grid.steps + from * panel.len()..][..len]
+                    }
+                    LeftOperand::Plain(a) => {
+                        let panels = Panels { panel: panel.len(), multiple: 1 };
+                        let piece = Piece { batch, lanes: panel.clone(), steps: steps.clone() };
+                        self.left.pack(simd, a, piece, panels, own_panel, workspace);
+                        &own_panel[..len]
+                    }
+                };
                 let a = Left { data, stride: panel.len() };
-                for (columns, b) in column_offsets.chunks(grid.tile[1]).zip(block.chunks(grid.tile[1] * depth)) {
+                for (columns, b) in
+                    workspace.columns[..columns].chunks(grid.tile[1]).zip(block.chunks(grid.tile[1] * depth))
+                {
                     let vectors = columns.len().div_ceil(S::LANES);
+                    let width = vectors * S::LANES;
+                    tile(simd, a, &b[..width * depth], [panel.len(), vectors], &mut workspace.sums);
                     let target = Target { out, rows, columns, accumulate: from > piece.start };
-                    tile(simd, a, &b[..vectors * S::LANES * depth], vectors, &target);
+                    simd.compiled(
+                        #[inline(always)]
+                        || target.write(simd, &workspace.sums, width),
+                    );
                 }
             }
         }
@@ -285,31 +369,6 @@ impl Product {
             batch: 0,
             lanes: Axis::line(rows, columns),
             steps: Axis::line(columns, 1),
-        }
-    }
-
-    fn pack_right<S: Simd>(
-        &self,
-        simd: S,
-        b: &[f32],
-        block: &mut [f32],
-        [batch, first, columns]: [usize; 3],
-        [from, depth]: [usize; 2],
-    ) {
-        let (matrix, panel) = (&self.right, self.grid.tile[1]);
-        let mut steps = [0; DEPTH];
-        let steps = &mut steps[..depth];
-        matrix.steps.offsets(matrix.start, from, steps);
-        for (done, to) in (0..columns).step_by(panel).zip(block.chunks_mut(panel * depth)) {
-            let count = panel.min(columns - done);
-            let mut lanes = [0; MAX_COLUMNS];
-            let lanes = &mut lanes[..count];
-            matrix.lanes.offsets(batch * matrix.batch, first + done, lanes);
-            let width = count.next_multiple_of(S::LANES);
-            simd.compiled(
-                #[inline(always)]
-                || pack(simd, b, lanes, steps, width, to),
-            );
         }
     }
 

@@ -1,12 +1,70 @@
 //! The innermost loop: one tile of a product, summed in registers.
 
-use super::simd::{MAX_LANES, Simd};
+use super::simd::Simd;
 use crate::engine::cpu::parallel::Shared;
 
-/// The longest tile of any instruction set.
+/// Rows of the longest tile of any instruction set.
 pub(super) const MAX_ROWS: usize = 14;
-/// The widest one, in lanes.
+/// Columns of the widest one.
 pub(super) const MAX_COLUMNS: usize = 32;
+
+/// A panel of the left operand: step after step, `stride` elements apart, of which the first are read, one a row.
+#[derive(Clone, Copy)]
+pub(super) struct Left<'a> {
+    pub(super) data: &'a [f32],
+    pub(super) stride: usize,
+}
+
+/// Adds up `a[k][row] * b[k][column]` over all k and writes the sums to `to`, row after row; `b` is a panel of `vectors`
+/// vectors.
+pub(super) fn tile<S: Simd>(simd: S, a: Left<'_>, b: &[f32], [rows, vectors]: [usize; 2], to: &mut [f32]) {
+    macro_rules! sized {
+        ($($rows:literal)*) => {
+            match (rows, vectors) {
+                $(
+                    ($rows, 1) if $rows <= S::ROWS => {
+                        simd.compiled(#[inline(always)] || sized::<S, $rows, 1>(simd, a, b, to));
+                    }
+                    ($rows, 2) if $rows <= S::ROWS && S::VECTORS >= 2 => {
+                        simd.compiled(#[inline(always)] || sized::<S, $rows, 2>(simd, a, b, to));
+                    }
+                    ($rows, 3) if $rows <= S::ROWS && S::VECTORS >= 3 => {
+                        simd.compiled(#[inline(always)] || sized::<S, $rows, 3>(simd, a, b, to));
+                    }
+                )*
+                _ => unreachable!("no tile is larger than its instruction set's"),
+            }
+        };
+    }
+    sized!(1 2 3 4 5 6 7 8 9 10 11 12 13 14);
+}
+
+#[inline(always)]
+fn sized<S: Simd, const ROWS: usize, const VECTORS: usize>(simd: S, a: Left<'_>, b: &[f32], to: &mut [f32]) {
+    // Every index of `sums` is known once the loops are unrolled, which is what keeps them in registers.
+    let mut sums = [[simd.splat(0.0); VECTORS]; ROWS];
+    let mut left = a.data;
+    for b in b.chunks_exact(VECTORS * S::LANES) {
+        let a_step: &[f32; ROWS] = left.first_chunk().expect("an element a row");
+        left = &left[a.stride.min(left.len())..];
+        let mut right = [simd.splat(0.0); VECTORS];
+        for v in 0..VECTORS {
+            right[v] = simd.load(&b[v * S::LANES..(v + 1) * S::LANES]);
+        }
+        for row in 0..ROWS {
+            let factor = simd.splat(a_step[row]);
+            for v in 0..VECTORS {
+                sums[row][v] = simd.mul_add(factor, right[v], sums[row][v]);
+            }
+        }
+    }
+    let to = &mut to[..ROWS * VECTORS * S::LANES];
+    for row in 0..ROWS {
+        for v in 0..VECTORS {
+            simd.store(sums[row][v], &mut to[(row * VECTORS + v) * S::LANES..]);
+        }
+    }
+}
 
 /// Where the sums of a tile go.
 pub(super) struct Target<'a> {
@@ -19,84 +77,39 @@ pub(super) struct Target<'a> {
     pub(super) accumulate: bool,
 }
 
-/// A panel of the left operand: step after step, `stride` elements apart, of which the first are read, one a row.
-#[derive(Clone, Copy)]
-pub(super) struct Left<'a> {
-    pub(super) data: &'a [f32],
-    pub(super) stride: usize,
-}
-
-/// Adds up `a[k][row] * b[k][column]` over all k; `b` is a panel of `vectors` vectors. Different calls at one time write
-/// different elements.
-pub(super) fn tile<S: Simd>(simd: S, a: Left<'_>, b: &[f32], vectors: usize, target: &Target<'_>) {
-    macro_rules! sized {
-        ($($rows:literal)*) => {
-            match (target.rows.len(), vectors) {
-                $(
-                    ($rows, 1) if $rows <= S::ROWS => {
-                        simd.compiled(#[inline(always)] || sized::<S, $rows, 1>(simd, a, b, target));
-                    }
-                    ($rows, 2) if $rows <= S::ROWS && S::VECTORS >= 2 => {
-                        simd.compiled(#[inline(always)] || sized::<S, $rows, 2>(simd, a, b, target));
-                    }
-                    ($rows, 3) if $rows <= S::ROWS && S::VECTORS >= 3 => {
-                        simd.compiled(#[inline(always)] || sized::<S, $rows, 3>(simd, a, b, target));
-                    }
-                )*
-                _ => unreachable!("no tile is larger than its instruction set's"),
-            }
-        };
-    }
-    sized!(1 2 3 4 5 6 7 8 9 10 11 12 13 14);
-}
-
-#[inline(always)]
-fn sized<S: Simd, const ROWS: usize, const VECTORS: usize>(simd: S, a: Left<'_>, b: &[f32], target: &Target<'_>) {
-    let mut sums = [[simd.splat(0.0); VECTORS]; ROWS];
-    for (a, b) in a.data.chunks(a.stride).zip(b.chunks_exact(VECTORS * S::LANES)) {
-        let a: &[f32; ROWS] = a.first_chunk().expect("an element a row");
-        let mut right = [simd.splat(0.0); VECTORS];
-        for v in 0..VECTORS {
-            right[v] = simd.load(&b[v * S::LANES..(v + 1) * S::LANES]);
-        }
-        for row in 0..ROWS {
-            let left = simd.splat(a[row]);
-            for v in 0..VECTORS {
-                sums[row][v] = simd.mul_add(left, right[v], sums[row][v]);
+impl Target<'_> {
+    /// Puts the sums of a tile of `width` columns into place. Different calls at one time write different elements.
+    #[inline(always)]
+    pub(super) fn write<S: Simd>(&self, simd: S, sums: &[f32], width: usize) {
+        for (columns, first) in self.columns.chunks(S::LANES).zip((0..width).step_by(S::LANES)) {
+            let whole = columns.len() == S::LANES && columns[S::LANES - 1] == columns[0] + S::LANES - 1;
+            for (&row, sums) in self.rows.iter().zip(sums[first..].chunks(width)) {
+                if whole {
+                    self.write_vector(simd, &sums[..S::LANES], row + columns[0]);
+                } else {
+                    self.write_lanes(sums, row, columns);
+                }
             }
         }
     }
-    for v in 0..VECTORS {
-        let columns = &target.columns[(v * S::LANES).min(target.columns.len())..];
-        let columns = &columns[..columns.len().min(S::LANES)];
-        let whole = columns.len() == S::LANES && columns.windows(2).all(|pair| pair[1] == pair[0] + 1);
-        for row in 0..ROWS {
-            if whole {
-                write_vector(simd, sums[row][v], target.rows[row] + columns[0], target);
-            } else {
-                write_lanes(simd, sums[row][v], target.rows[row], columns, target);
-            }
-        }
-    }
-}
 
-#[inline(always)]
-#[expect(unsafe_code, reason = "tiles of one product are written by several threads")]
-fn write_vector<S: Simd>(simd: S, sum: S::V, at: usize, target: &Target<'_>) {
-    // SAFETY: calls at one time write different elements.
-    let to = unsafe { target.out.part(at, S::LANES) };
-    let sum = if target.accumulate { simd.add(simd.load(to), sum) } else { sum };
-    simd.store(sum, to);
-}
-
-#[inline(always)]
-#[expect(unsafe_code, reason = "tiles of one product are written by several threads")]
-fn write_lanes<S: Simd>(simd: S, sum: S::V, row: usize, columns: &[usize], target: &Target<'_>) {
-    let mut values = [0.0; MAX_LANES];
-    simd.store(sum, &mut values);
-    for (column, value) in columns.iter().zip(values) {
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "tiles of one product are written by several threads")]
+    fn write_vector<S: Simd>(&self, simd: S, sums: &[f32], at: usize) {
         // SAFETY: calls at one time write different elements.
-        let to = unsafe { target.out.part(row + column, 1) };
-        to[0] = if target.accumulate { to[0] + value } else { value };
+        let to = unsafe { self.out.part(at, S::LANES) };
+        let sums = simd.load(sums);
+        let sums = if self.accumulate { simd.add(simd.load(to), sums) } else { sums };
+        simd.store(sums, to);
+    }
+
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "tiles of one product are written by several threads")]
+    fn write_lanes(&self, sums: &[f32], row: usize, columns: &[usize]) {
+        for (column, sum) in columns.iter().zip(sums) {
+            // SAFETY: calls at one time write different elements.
+            let to = unsafe { self.out.part(row + column, 1) };
+            to[0] = if self.accumulate { to[0] + sum } else { *sum };
+        }
     }
 }

@@ -108,14 +108,41 @@ impl Simd for Avx2 {
             let b = halves(from, [o[1], o[5]]);
             let c = halves(from, [o[2], o[6]]);
             let d = halves(from, [o[3], o[7]]);
-            let (ab0, ab1) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
-            let (cd0, cd1) = (_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
-            [
-                _mm256_shuffle_ps::<0b01_00_01_00>(ab0, cd0),
-                _mm256_shuffle_ps::<0b11_10_11_10>(ab0, cd0),
-                _mm256_shuffle_ps::<0b01_00_01_00>(ab1, cd1),
-                _mm256_shuffle_ps::<0b11_10_11_10>(ab1, cd1),
-            ]
+            transpose(a, b, c, d)
         }
+    }
+
+    #[inline(always)]
+    fn interleave(self, vectors: [__m256; 4], to: &mut [f32]) {
+        let to: &mut [f32; 32] = first_mut(to);
+        let [a, b, c, d] = vectors;
+        // SAFETY: as above; every four elements are inside of the array.
+        unsafe {
+            for (l, x) in transpose(a, b, c, d).into_iter().enumerate() {
+                let to = &mut to[4 * l..];
+                _mm_storeu_ps(to.as_mut_ptr(), _mm256_extractf128_ps::<0>(x));
+                _mm_storeu_ps(to[16..].as_mut_ptr(), _mm256_extractf128_ps::<1>(x));
+            }
+        }
+    }
+}
+
+/// Transposes each half's 4 x 4 block.
+///
+/// # Safety
+/// The machine has AVX2 and FMA.
+#[inline(always)]
+#[expect(unsafe_code, reason = "vector instructions")]
+unsafe fn transpose(a: __m256, b: __m256, c: __m256, d: __m256) -> [__m256; 4] {
+    // SAFETY: by contract.
+    unsafe {
+        let (ab0, ab1) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+        let (cd0, cd1) = (_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
+        [
+            _mm256_shuffle_ps::<0b01_00_01_00>(ab0, cd0),
+            _mm256_shuffle_ps::<0b11_10_11_10>(ab0, cd0),
+            _mm256_shuffle_ps::<0b01_00_01_00>(ab1, cd1),
+            _mm256_shuffle_ps::<0b11_10_11_10>(ab1, cd1),
+        ]
     }
 }

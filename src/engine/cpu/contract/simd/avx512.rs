@@ -113,14 +113,43 @@ impl Simd for Avx512 {
             let b = quarters(from, [o[1], o[5], o[9], o[13]]);
             let c = quarters(from, [o[2], o[6], o[10], o[14]]);
             let d = quarters(from, [o[3], o[7], o[11], o[15]]);
-            let (ab0, ab1) = (_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
-            let (cd0, cd1) = (_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
-            [
-                _mm512_shuffle_ps::<0b01_00_01_00>(ab0, cd0),
-                _mm512_shuffle_ps::<0b11_10_11_10>(ab0, cd0),
-                _mm512_shuffle_ps::<0b01_00_01_00>(ab1, cd1),
-                _mm512_shuffle_ps::<0b11_10_11_10>(ab1, cd1),
-            ]
+            transpose(a, b, c, d)
         }
+    }
+
+    #[inline(always)]
+    fn interleave(self, vectors: [__m512; 4], to: &mut [f32]) {
+        let to: &mut [f32; 64] = first_mut(to);
+        let [a, b, c, d] = vectors;
+        // SAFETY: as above; every four elements are inside of the array.
+        unsafe {
+            for (l, x) in transpose(a, b, c, d).into_iter().enumerate() {
+                let to = &mut to[4 * l..];
+                _mm_storeu_ps(to.as_mut_ptr(), _mm512_extractf32x4_ps::<0>(x));
+                _mm_storeu_ps(to[16..].as_mut_ptr(), _mm512_extractf32x4_ps::<1>(x));
+                _mm_storeu_ps(to[32..].as_mut_ptr(), _mm512_extractf32x4_ps::<2>(x));
+                _mm_storeu_ps(to[48..].as_mut_ptr(), _mm512_extractf32x4_ps::<3>(x));
+            }
+        }
+    }
+}
+
+/// Transposes each quarter's 4 x 4 block.
+///
+/// # Safety
+/// The machine has AVX-512.
+#[inline(always)]
+#[expect(unsafe_code, reason = "vector instructions")]
+unsafe fn transpose(a: __m512, b: __m512, c: __m512, d: __m512) -> [__m512; 4] {
+    // SAFETY: by contract.
+    unsafe {
+        let (ab0, ab1) = (_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+        let (cd0, cd1) = (_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
+        [
+            _mm512_shuffle_ps::<0b01_00_01_00>(ab0, cd0),
+            _mm512_shuffle_ps::<0b11_10_11_10>(ab0, cd0),
+            _mm512_shuffle_ps::<0b01_00_01_00>(ab1, cd1),
+            _mm512_shuffle_ps::<0b11_10_11_10>(ab1, cd1),
+        ]
     }
 }

@@ -43,6 +43,8 @@ pub(super) trait Simd: Copy + Send + Sync {
     /// Reads four neighbours at each of `LANES` offsets: lane l of vector i is `from[offsets[l] + i]`. With this, a
     /// matrix is transposed on its way into a panel.
     fn transposed(self, from: &[f32], offsets: &[usize]) -> [Self::V; 4];
+    /// The opposite, to neighbouring places: lane l of vector i goes to `to[4 * l + i]`.
+    fn interleave(self, vectors: [Self::V; 4], to: &mut [f32]);
 }
 
 /// Something to do that is written for any instruction set.

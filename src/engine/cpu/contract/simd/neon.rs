@@ -65,14 +65,26 @@ impl Simd for Neon {
 
     #[inline(always)]
     fn transposed(self, from: &[f32], offsets: &[usize]) -> [float32x4_t; 4] {
-        let [a, b, c, d] = [0, 1, 2, 3].map(|l| self.load(&from[offsets[l]..]));
-        // SAFETY: as above.
-        unsafe {
-            let (ab0, ab1) = (vzip1q_f32(a, b), vzip2q_f32(a, b));
-            let (cd0, cd1) = (vzip1q_f32(c, d), vzip2q_f32(c, d));
-            let low = |x, y| vcombine_f32(vget_low_f32(x), vget_low_f32(y));
-            let high = |x, y| vcombine_f32(vget_high_f32(x), vget_high_f32(y));
-            [low(ab0, cd0), high(ab0, cd0), low(ab1, cd1), high(ab1, cd1)]
+        transpose([0, 1, 2, 3].map(|l| self.load(&from[offsets[l]..])))
+    }
+
+    #[inline(always)]
+    fn interleave(self, vectors: [float32x4_t; 4], to: &mut [f32]) {
+        for (l, four) in transpose(vectors).into_iter().enumerate() {
+            self.store(four, &mut to[4 * l..]);
         }
+    }
+}
+
+#[inline(always)]
+#[expect(unsafe_code, reason = "vector instructions, which every AArch64 machine has")]
+fn transpose([a, b, c, d]: [float32x4_t; 4]) -> [float32x4_t; 4] {
+    // SAFETY: every AArch64 machine has the instructions.
+    unsafe {
+        let (ab0, ab1) = (vzip1q_f32(a, b), vzip2q_f32(a, b));
+        let (cd0, cd1) = (vzip1q_f32(c, d), vzip2q_f32(c, d));
+        let low = |x, y| vcombine_f32(vget_low_f32(x), vget_low_f32(y));
+        let high = |x, y| vcombine_f32(vget_high_f32(x), vget_high_f32(y));
+        [low(ab0, cd0), high(ab0, cd0), low(ab1, cd1), high(ab1, cd1)]
     }
 }

@@ -62,4 +62,14 @@ impl Simd for Plain {
         let rows: [&[f32; 4]; 4] = [0, 1, 2, 3].map(|l| first(&from[offsets[l]..]));
         [0, 1, 2, 3].map(|i| [rows[0][i], rows[1][i], rows[2][i], rows[3][i]])
     }
+
+    #[inline(always)]
+    fn interleave(self, vectors: [[f32; 4]; 4], to: &mut [f32]) {
+        let to: &mut [f32; 16] = first_mut(to);
+        for l in 0..4 {
+            for i in 0..4 {
+                to[4 * l + i] = vectors[i][l];
+            }
+        }
+    }
 }

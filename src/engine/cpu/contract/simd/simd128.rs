@@ -11,7 +11,7 @@ pub(super) struct Simd128;
 impl Simd for Simd128 {
     type V = v128;
     const LANES: usize = 4;
-    const ROWS: usize = 6;
+    const ROWS: usize = 4;
     const VECTORS: usize = 2;
 
     #[inline(always)]
@@ -60,14 +60,25 @@ impl Simd for Simd128 {
 
     #[inline(always)]
     fn transposed(self, from: &[f32], offsets: &[usize]) -> [v128; 4] {
-        let [a, b, c, d] = [0, 1, 2, 3].map(|l| self.load(&from[offsets[l]..]));
-        let (ab0, ab1) = (i32x4_shuffle::<0, 4, 1, 5>(a, b), i32x4_shuffle::<2, 6, 3, 7>(a, b));
-        let (cd0, cd1) = (i32x4_shuffle::<0, 4, 1, 5>(c, d), i32x4_shuffle::<2, 6, 3, 7>(c, d));
-        [
-            i64x2_shuffle::<0, 2>(ab0, cd0),
-            i64x2_shuffle::<1, 3>(ab0, cd0),
-            i64x2_shuffle::<0, 2>(ab1, cd1),
-            i64x2_shuffle::<1, 3>(ab1, cd1),
-        ]
+        transpose([0, 1, 2, 3].map(|l| self.load(&from[offsets[l]..])))
     }
+
+    #[inline(always)]
+    fn interleave(self, vectors: [v128; 4], to: &mut [f32]) {
+        for (l, four) in transpose(vectors).into_iter().enumerate() {
+            self.store(four, &mut to[4 * l..]);
+        }
+    }
+}
+
+#[inline(always)]
+fn transpose([a, b, c, d]: [v128; 4]) -> [v128; 4] {
+    let (ab0, ab1) = (i32x4_shuffle::<0, 4, 1, 5>(a, b), i32x4_shuffle::<2, 6, 3, 7>(a, b));
+    let (cd0, cd1) = (i32x4_shuffle::<0, 4, 1, 5>(c, d), i32x4_shuffle::<2, 6, 3, 7>(c, d));
+    [
+        i64x2_shuffle::<0, 2>(ab0, cd0),
+        i64x2_shuffle::<1, 3>(ab0, cd0),
+        i64x2_shuffle::<0, 2>(ab1, cd1),
+        i64x2_shuffle::<1, 3>(ab1, cd1),
+    ]
 }

@@ -7,7 +7,7 @@ use crate::{
         contract::{
             product::align,
             simd::{MAX_LANES, Simd, Task, dispatch},
-            tile::{Left, MAX_COLUMNS, MAX_ROWS, Target, tile},
+            tile::{Left, MAX_COLUMNS, MAX_ROWS, tile},
         },
         parallel::{self, Shared},
     },
@@ -199,18 +199,13 @@ impl Forward {
                 );
             }
         }
-        let columns: [usize; MAX_COLUMNS] = std::array::from_fn(|i| i);
         let panels = self.outputs.div_ceil(S::ROWS);
         for panel in 0..panels {
             let (start, end) = (panel * self.outputs / panels, (panel + 1) * self.outputs / panels);
-            let offsets: [usize; MAX_ROWS] = std::array::from_fn(|i| i * width);
-            for point in 0..POINTS {
-                let products = &mut products[point * MAX_ROWS * width..][..MAX_ROWS * width];
-                let out = Shared::new(products);
-                let target =
-                    Target { out, rows: &offsets[..end - start], columns: &columns[..width], accumulate: false };
+            for (point, products) in products.chunks_exact_mut(MAX_ROWS * width).take(POINTS).enumerate() {
                 let a = Left { data: &kernels[point * inputs * rows..][..inputs * rows][start..], stride: rows };
-                tile(simd, a, &values[point * inputs * width..][..inputs * width], vectors, &target);
+                let b = &values[point * inputs * width..][..inputs * width];
+                tile(simd, a, b, [end - start, vectors], products);
             }
             for (row, output) in (start..end).enumerate() {
                 for v in 0..vectors {
@@ -236,7 +231,7 @@ impl Forward {
         channel: usize,
         [first, count]: [usize; 2],
     ) {
-        let mut pixels = [[0.0; MAX_LANES]; STEP * STEP];
+        let mut columns = [[simd.splat(0.0); STEP]; STEP];
         transform::both_axes(
             simd,
             #[inline(always)]
@@ -244,24 +239,26 @@ impl Forward {
             #[inline(always)]
             |i| load_points(simd, products, i, stride),
             #[inline(always)]
-            |j, column| {
-                for i in 0..STEP {
-                    simd.store(column[i], &mut pixels[i * STEP + j]);
-                }
-            },
+            |j, column| columns[j] = column,
         );
+        let mut pixels = [[0.0; STEP * MAX_LANES]; STEP];
+        for i in 0..STEP {
+            simd.interleave([columns[0][i], columns[1][i], columns[2][i], columns[3][i]], &mut pixels[i]);
+        }
         let [height, width] = self.out;
         for l in 0..count {
             let [image, row, column] = self.tiles.place(first + l);
             let (row, column) = (row * STEP, column * STEP);
             let start = (image * self.outputs + channel) * height * width + row * width + column;
+            let inside = STEP.min(width - column);
             for i in 0..STEP.min(height - row) {
-                let here = STEP.min(width - column);
                 #[expect(unsafe_code, reason = "parts write their own tiles")]
                 // SAFETY: every tile is in one part.
-                let to = unsafe { out.part(start + i * width, here) };
-                for (j, to) in to.iter_mut().enumerate() {
-                    *to = pixels[i * STEP + j][l];
+                let to = unsafe { out.part(start + i * width, inside) };
+                let from = &pixels[i][l * STEP..(l + 1) * STEP];
+                match to.first_chunk_mut::<STEP>() {
+                    Some(to) => to.copy_from_slice(from),
+                    None => to.copy_from_slice(&from[..inside]),
                 }
             }
         }

@@ -8,7 +8,7 @@ use crate::{
         contract::{
             product::align,
             simd::{MAX_LANES, Simd, Task, dispatch},
-            tile::{Left, MAX_COLUMNS, MAX_ROWS, Target, tile},
+            tile::{Left, MAX_COLUMNS, MAX_ROWS, tile},
         },
         parallel::{self, Shared},
     },
@@ -151,7 +151,7 @@ impl Weight {
             // SAFETY: calls with equal `worker` never overlap.
             let block = unsafe { blocks.part(worker * self.block(), self.block()) };
             let channels = part % columns * width..self.inputs.channels.min((part % columns + 1) * width);
-            self.part(simd, inputs, gradient, stage, block, channels, part / columns);
+            self.part(simd, [inputs, gradient], stage, block, channels, part / columns);
         });
     }
 
@@ -159,8 +159,7 @@ impl Weight {
     fn part<S: Simd>(
         &self,
         simd: S,
-        inputs: &[f32],
-        gradient: &[f32],
+        [inputs, gradient]: [&[f32]; 2],
         stage: Shared<'_>,
         block: &mut [f32],
         channels: std::ops::Range<usize>,
@@ -181,20 +180,14 @@ impl Weight {
                 );
             }
         }
-        let columns: [usize; MAX_COLUMNS] = std::array::from_fn(|i| i);
         let (outputs, rows) = (self.outputs.channels, padded_rows(self.outputs.channels));
         let panels = outputs.div_ceil(S::ROWS);
         for panel in 0..panels {
             let (start, end) = (panel * outputs / panels, (panel + 1) * outputs / panels);
-            let offsets: [usize; MAX_ROWS] = std::array::from_fn(|i| i * width);
-            for point in 0..POINTS {
-                let products = &mut products[point * MAX_ROWS * width..][..MAX_ROWS * width];
-                let out = Shared::new(products);
-                let target =
-                    Target { out, rows: &offsets[..end - start], columns: &columns[..width], accumulate: false };
+            for (point, products) in products.chunks_exact_mut(MAX_ROWS * width).take(POINTS).enumerate() {
                 let data = &gradient[(point * self.inputs.len() + tiles.start) * rows..][..tiles.len() * rows];
                 let b = &values[point * tiles.len() * width..][..tiles.len() * width];
-                tile(simd, Left { data: &data[start..], stride: rows }, b, vectors, &target);
+                tile(simd, Left { data: &data[start..], stride: rows }, b, [end - start, vectors], products);
             }
             for (row, output) in (start..end).enumerate() {
                 for v in 0..vectors {
