@@ -2,10 +2,7 @@
 
 use std::marker::PhantomData;
 
-use super::{
-    Kernel, Lanes, Operand, TileMut, Vector, functions,
-    lanes::{MOST, SIGN},
-};
+use super::{Kernel, Lanes, Operand, TileMut, Vector, functions, lanes::MOST};
 use crate::graph::{Binary, Compare, Unary};
 
 impl Vector {
@@ -190,7 +187,7 @@ macro_rules! function {
 }
 
 function! {
-    Neg<1>(l, x) = l.float(l.xor(l.bits(x), l.word(SIGN)));
+    Neg<1>(l, x) = l.neg(x);
     Exp<1>(l, x) = functions::exp(l, x);
     Log<1>(l, x) = functions::log(l, x);
     Sin<1>(l, x) = functions::sin(l, x);

@@ -44,14 +44,8 @@ impl Reduction {
 
     /// Numbers before and after.
     fn elements(&self) -> (usize, usize) {
-        let product =
-            |kept: bool| self.axes().iter().filter(|axis| kept || axis.reduced).map(|axis| axis.size).product();
-        let (all, reduced): (usize, usize) = (product(true), product(false));
-        (all, all.checked_div(reduced).unwrap_or_else(|| self.kept()))
-    }
-
-    fn kept(&self) -> usize {
-        self.axes().iter().filter(|axis| !axis.reduced).map(|axis| axis.size).product()
+        let kept = self.axes().iter().filter(|axis| !axis.reduced);
+        (self.axes().iter().map(|axis| axis.size).product(), kept.map(|axis| axis.size).product())
     }
 }
 
@@ -75,50 +69,55 @@ struct Axes<'a, R> {
 
 /// The innermost axes, which are reduced in one go.
 #[derive(Debug, Clone, Copy)]
-enum Block {
+struct Block {
+    way: Way,
+    rows: usize,
+    columns: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Way {
     /// `[rows, columns]` over rows: vectors are added to vectors.
-    Columns { rows: usize, columns: usize },
+    Rows,
     /// `[rows, columns]` over columns.
-    Rows { rows: usize, columns: usize },
+    Columns,
     /// `[rows, columns, 2]` over rows and pairs: pooling.
-    Pairs { rows: usize, columns: usize },
+    Pairs,
 }
 
 impl Block {
     /// The block of the last axes, and how many axes are left.
     fn split(axes: &[Axis]) -> (Block, usize) {
+        let block = |way, rows, columns, outer: &[Axis]| (Block { way, rows, columns }, outer.len());
         match *axes {
             [ref outer @ .., Axis { size: rows, reduced: true }, Axis { size: columns, reduced: false }] => {
-                (Block::Columns { rows, columns }, outer.len())
+                block(Way::Rows, rows, columns, outer)
             }
-            [
-                ref outer @ ..,
-                Axis { size: rows, reduced: true },
-                Axis { size: columns, .. },
-                Axis { size: 2, reduced: true },
-            ] => (Block::Pairs { rows, columns }, outer.len()),
-            [ref outer @ .., Axis { size: columns, .. }, Axis { size: 2, reduced: true }] => {
-                (Block::Pairs { rows: 1, columns }, outer.len())
+            [ref outer @ .., Axis { size: rows, reduced: true }, Axis { size: columns, .. }, PAIR] => {
+                block(Way::Pairs, rows, columns, outer)
             }
-            [ref outer @ .., Axis { size: rows, .. }, Axis { size: columns, reduced: true }] => {
-                (Block::Rows { rows, columns }, outer.len())
+            [ref outer @ .., Axis { size: columns, .. }, PAIR] => block(Way::Pairs, 1, columns, outer),
+            [ref outer @ .., Axis { size: rows, .. }, Axis { size: columns, .. }] => {
+                block(Way::Columns, rows, columns, outer)
             }
-            [Axis { size: columns, reduced: true }] => (Block::Rows { rows: 1, columns }, 0),
-            [Axis { size: columns, reduced: false }] => (Block::Columns { rows: 1, columns }, 0),
-            // `new` makes neighbours differ.
-            [.., _, _] | [] => (Block::Columns { rows: 1, columns: 1 }, 0),
+            [Axis { size: columns, reduced: true }] => block(Way::Columns, 1, columns, &[]),
+            [Axis { size: columns, reduced: false }] => block(Way::Rows, 1, columns, &[]),
+            [] => block(Way::Rows, 1, 1, &[]),
         }
     }
 
     /// Numbers before and after.
     fn elements(self) -> (usize, usize) {
-        match self {
-            Block::Columns { rows, columns } => (rows * columns, columns),
-            Block::Rows { rows, columns } => (rows * columns, rows),
-            Block::Pairs { rows, columns } => (rows * columns * 2, columns),
+        match self.way {
+            Way::Rows => (self.rows * self.columns, self.columns),
+            Way::Columns => (self.rows * self.columns, self.rows),
+            Way::Pairs => (self.rows * self.columns * 2, self.columns),
         }
     }
 }
+
+/// A reduced axis of two.
+const PAIR: Axis = Axis { size: 2, reduced: true };
 
 impl<R: Fold> Kernel for Axes<'_, R> {
     type Out = ();
@@ -128,56 +127,86 @@ impl<R: Fold> Kernel for Axes<'_, R> {
     fn run<L: Lanes>(self, l: L) {
         let axes = self.reduction.axes();
         let (block, outer) = Block::split(axes);
-        let (before, after) = block.elements();
-        let mut walk = Walk::new(&axes[..outer], after);
-        let blocks = axes[..outer].iter().map(|axis| axis.size).product();
-        if before == 0 {
+        let (x, out) = (self.x.as_ptr(), self.out.as_ptr());
+        if self.x.len() == 0 {
             // Nothing to reduce: 0, as in the reference.
             for place in 0..self.out.len() {
                 // SAFETY: inside of the tile.
-                unsafe { self.out.as_ptr().add(place).write(0.0) }
+                unsafe { out.add(place).write(0.0) }
             }
             return;
         }
-        for index in 0..blocks {
-            // SAFETY: the block's numbers are inside of the tiles, whose lengths fit the axes.
-            unsafe {
-                let (x, out) = (self.x.as_ptr().add(index * before), self.out.as_ptr().add(walk.place));
-                match block {
-                    Block::Columns { rows, columns } => reduce_columns::<L, R>(l, x, (rows, columns), out, walk.first),
-                    Block::Rows { rows, columns } => reduce_rows::<L, R>(l, x, (rows, columns), out, walk.first),
-                    Block::Pairs { rows, columns } => reduce_pairs::<L, R>(l, x, (rows, columns), out, walk.first),
-                }
+        let walk = Walk::new(&axes[..outer], block);
+        // SAFETY: the tiles' lengths fit the axes.
+        unsafe {
+            match block.way {
+                Way::Rows => each::<L, R, Rows>(l, walk, block, x, out),
+                Way::Columns => each::<L, R, Columns>(l, walk, block, x, out),
+                Way::Pairs => each::<L, R, Pairs>(l, walk, block, x, out),
             }
-            walk.next();
         }
     }
 }
 
-/// Where each block of the outer axes, in order, leaves its results.
+/// The loops around blocks, compiled for each way to reduce them: with the choice inside, all ways would share
+/// registers.
+///
+/// # Safety
+/// The numbers of all blocks can be read, and their results written.
+#[expect(unsafe_code, reason = "reads and writes tiles")]
+#[inline(always)]
+unsafe fn each<L: Lanes, R: Fold, B: Reducer>(l: L, mut walk: Walk, block: Block, x: *const f32, out: *mut f32) {
+    let (before, _) = block.elements();
+    let mut x = x;
+    for _ in 0..walk.runs {
+        let mut out = out.wrapping_add(walk.place);
+        for index in 0..walk.inner.size {
+            let first = walk.first && (index == 0 || !walk.inner.reduced);
+            // SAFETY: by contract.
+            unsafe { B::reduce::<L, R>(l, x, (block.rows, block.columns), out, first) }
+            (x, out) = (x.wrapping_add(before), out.wrapping_add(walk.inner_stride));
+        }
+        walk.next();
+    }
+}
+
+/// Where the blocks of the outer axes, in order, leave their results: runs along the innermost of these axes, and where
+/// each begins.
 struct Walk {
-    index: [usize; MAX_RANK],
+    runs: usize,
+    inner: Axis,
+    inner_stride: usize,
+    /// The axes around that one.
     axes: [Axis; MAX_RANK],
     strides: [usize; MAX_RANK],
+    index: [usize; MAX_RANK],
     rank: usize,
     place: usize,
-    /// Whether no block before left its results at the same place.
+    /// Whether no run before left its results at the same places.
     first: bool,
 }
 
 impl Walk {
-    fn new(axes: &[Axis], block: usize) -> Walk {
+    fn new(axes: &[Axis], block: Block) -> Walk {
+        let (outer, inner) = match *axes {
+            [ref outer @ .., inner] => (outer, inner),
+            [] => (axes, Axis { size: 1, reduced: false }),
+        };
+        let (_, inner_stride) = block.elements();
         let mut walk = Walk {
-            index: [0; MAX_RANK],
+            runs: outer.iter().map(|axis| axis.size).product(),
+            inner,
+            inner_stride: if inner.reduced { 0 } else { inner_stride },
             axes: [Axis::default(); MAX_RANK],
             strides: [0; MAX_RANK],
-            rank: axes.len(),
+            index: [0; MAX_RANK],
+            rank: outer.len(),
             place: 0,
             first: true,
         };
-        walk.axes[..axes.len()].copy_from_slice(axes);
-        let mut stride = block;
-        for (place, axis) in walk.strides.iter_mut().zip(axes).rev() {
+        walk.axes[..outer.len()].copy_from_slice(outer);
+        let mut stride = if inner.reduced { inner_stride } else { inner_stride * inner.size };
+        for (place, axis) in walk.strides.iter_mut().zip(outer).rev() {
             if !axis.reduced {
                 *place = stride;
                 stride *= axis.size;
@@ -200,45 +229,136 @@ impl Walk {
     }
 }
 
-/// Over the rows of `[rows, columns]`, with what `out` holds unless this is the first.
+/// A way to reduce a block.
+trait Reducer {
+    /// Reduces a block of (rows, columns), with what `out` holds unless this is the first.
+    ///
+    /// # Safety
+    /// As many numbers can be read and written as the block has.
+    #[expect(unsafe_code, reason = "reads and writes tiles")]
+    unsafe fn reduce<L: Lanes, R: Fold>(l: L, x: *const f32, size: (usize, usize), out: *mut f32, first: bool);
+}
+
+struct Rows;
+
+impl Reducer for Rows {
+    #[expect(unsafe_code, reason = "reads and writes tiles")]
+    #[inline(always)]
+    unsafe fn reduce<L: Lanes, R: Fold>(
+        l: L,
+        x: *const f32,
+        (rows, columns): (usize, usize),
+        out: *mut f32,
+        first: bool,
+    ) {
+        let mut column = 0;
+        // SAFETY: columns `column ..` of every row are inside, as many as are left.
+        unsafe {
+            while column + 4 * L::COUNT <= columns {
+                let mut totals = [l.splat(0.0); 4];
+                for (turn, total) in totals.iter_mut().enumerate() {
+                    *total = l.load(x.add(column + turn * L::COUNT));
+                }
+                for row in 1..rows {
+                    for (turn, total) in totals.iter_mut().enumerate() {
+                        *total = R::join(l, *total, l.load(x.add(row * columns + column + turn * L::COUNT)));
+                    }
+                }
+                for (turn, &total) in totals.iter().enumerate() {
+                    let out = out.add(column + turn * L::COUNT);
+                    l.store(if first { total } else { R::join(l, l.load(out), total) }, out);
+                }
+                column += 4 * L::COUNT;
+            }
+            while column < columns {
+                let count = (columns - column).min(L::COUNT);
+                let total = reduce_column::<L, R>(l, x.add(column), (rows, columns), count);
+                let out = out.add(column);
+                l.store_some(if first { total } else { R::join(l, l.load_some(out, count), total) }, out, count);
+                column += count;
+            }
+        }
+    }
+}
+
+struct Columns;
+
+impl Reducer for Columns {
+    #[expect(unsafe_code, reason = "reads and writes tiles")]
+    #[inline(always)]
+    unsafe fn reduce<L: Lanes, R: Fold>(
+        l: L,
+        x: *const f32,
+        (rows, columns): (usize, usize),
+        out: *mut f32,
+        first: bool,
+    ) {
+        for row in 0..rows {
+            // SAFETY: by contract.
+            unsafe {
+                let total = reduce::run::<L, R>(l, x.add(row * columns), columns);
+                let out = out.add(row);
+                out.write(if first { total } else { R::join_numbers(out.read(), total) });
+            }
+        }
+    }
+}
+
+struct Pairs;
+
+impl Reducer for Pairs {
+    #[expect(unsafe_code, reason = "reads and writes tiles")]
+    #[inline(always)]
+    unsafe fn reduce<L: Lanes, R: Fold>(
+        l: L,
+        x: *const f32,
+        (rows, columns): (usize, usize),
+        out: *mut f32,
+        first: bool,
+    ) {
+        let whole = columns - columns % L::COUNT;
+        // SAFETY: the pairs of columns `column ..`, as many as are given or a register has, are inside of each row.
+        unsafe {
+            for column in (0..whole).step_by(L::COUNT) {
+                let mut total = reduce_pairs::<L, R>(l, x.add(2 * column), (rows, columns), L::COUNT);
+                if !first {
+                    total = R::join(l, l.load(out.add(column)), total);
+                }
+                l.store(total, out.add(column));
+            }
+            if whole < columns {
+                let count = columns - whole;
+                let mut total = reduce_pairs::<L, R>(l, x.add(2 * whole), (rows, columns), count);
+                if !first {
+                    total = R::join(l, l.load_part(out.add(whole), count), total);
+                }
+                l.store_part(total, out.add(whole), count);
+            }
+        }
+    }
+}
+
+/// Over rows and pairs, for `count` pairs.
 ///
 /// # Safety
-/// `rows * columns` numbers can be read and `columns` written.
-#[expect(unsafe_code, reason = "reads and writes tiles")]
+/// `2 * count` numbers of each row, `2 * columns` apart, can be read.
+#[expect(unsafe_code, reason = "reads tiles")]
 #[inline(always)]
-unsafe fn reduce_columns<L: Lanes, R: Fold>(
-    l: L,
-    x: *const f32,
-    (rows, columns): (usize, usize),
-    out: *mut f32,
-    first: bool,
-) {
-    let mut column = 0;
-    // SAFETY: columns `column ..` of every row are inside, as many as are left.
+unsafe fn reduce_pairs<L: Lanes, R: Fold>(l: L, x: *const f32, (rows, columns): (usize, usize), count: usize) -> L::F {
+    // SAFETY: by contract.
     unsafe {
-        while column + 4 * L::COUNT <= columns {
-            let mut totals = [l.splat(0.0); 4];
-            for (turn, total) in totals.iter_mut().enumerate() {
-                *total = l.load(x.add(column + turn * L::COUNT));
-            }
-            for row in 1..rows {
-                for (turn, total) in totals.iter_mut().enumerate() {
-                    *total = R::join(l, *total, l.load(x.add(row * columns + column + turn * L::COUNT)));
-                }
-            }
-            for (turn, &total) in totals.iter().enumerate() {
-                let out = out.add(column + turn * L::COUNT);
-                l.store(if first { total } else { R::join(l, l.load(out), total) }, out);
-            }
-            column += 4 * L::COUNT;
+        let (mut a, mut b) = l.load_two(x, 2 * count);
+        if R::FIRST_COUNTS {
+            let (even, _) = l.split_pairs(a, b);
+            let (start, start2) = l.join_pairs(even, even);
+            (a, b) = (R::join(l, start, a), R::join(l, start2, b));
         }
-        while column < columns {
-            let count = (columns - column).min(L::COUNT);
-            let total = reduce_column::<L, R>(l, x.add(column), (rows, columns), count);
-            let out = out.add(column);
-            l.store_some(if first { total } else { R::join(l, l.load_some(out, count), total) }, out, count);
-            column += count;
+        for row in 1..rows {
+            let (c, d) = l.load_two(x.add(row * 2 * columns), 2 * count);
+            (a, b) = (R::join(l, a, c), R::join(l, b, d));
         }
+        let (even, odd) = l.split_pairs(a, b);
+        R::join(l, even, odd)
     }
 }
 
@@ -267,65 +387,6 @@ unsafe fn reduce_column<L: Lanes, R: Fold>(l: L, x: *const f32, (rows, columns):
         }
         let [a, b, c, d] = totals;
         R::join(l, R::join(l, a, b), R::join(l, c, d))
-    }
-}
-
-/// Over the columns of `[rows, columns]`.
-///
-/// # Safety
-/// `rows * columns` numbers can be read and `rows` written.
-#[expect(unsafe_code, reason = "reads and writes tiles")]
-#[inline(always)]
-unsafe fn reduce_rows<L: Lanes, R: Fold>(
-    l: L,
-    x: *const f32,
-    (rows, columns): (usize, usize),
-    out: *mut f32,
-    first: bool,
-) {
-    for row in 0..rows {
-        // SAFETY: by contract.
-        unsafe {
-            let total = reduce::run::<L, R>(l, x.add(row * columns), columns);
-            let out = out.add(row);
-            out.write(if first { total } else { R::join_numbers(out.read(), total) });
-        }
-    }
-}
-
-/// Over the rows and pairs of `[rows, columns, 2]`.
-///
-/// # Safety
-/// `rows * columns * 2` numbers can be read and `columns` written.
-#[expect(unsafe_code, reason = "reads and writes tiles")]
-#[inline(always)]
-unsafe fn reduce_pairs<L: Lanes, R: Fold>(
-    l: L,
-    x: *const f32,
-    (rows, columns): (usize, usize),
-    out: *mut f32,
-    first: bool,
-) {
-    let mut column = 0;
-    while column < columns {
-        let count = (columns - column).min(L::COUNT);
-        // SAFETY: `2 * count` numbers from `2 * column` on are inside of each row.
-        unsafe {
-            let x = x.add(2 * column);
-            let (mut a, mut b) = l.load_two(x, 2 * count);
-            let (even, _) = l.split_pairs(a, b);
-            let (start, start2) = l.join_pairs(R::start(l, even), R::start(l, even));
-            (a, b) = (R::join(l, start, a), R::join(l, start2, b));
-            for row in 1..rows {
-                let (c, d) = l.load_two(x.add(row * 2 * columns), 2 * count);
-                (a, b) = (R::join(l, a, c), R::join(l, b, d));
-            }
-            let (even, odd) = l.split_pairs(a, b);
-            let total = R::join(l, even, odd);
-            let out = out.add(column);
-            l.store_some(if first { total } else { R::join(l, l.load_some(out, count), total) }, out, count);
-        }
-        column += count;
     }
 }
 

@@ -124,43 +124,126 @@ impl<'a> Place<'a> {
 #[expect(unsafe_code, reason = "reads and writes tiles")]
 #[inline(always)]
 unsafe fn copy_block<L: Lanes>(l: L, x: *const f32, block: &Block, out: *mut f32) {
+    let rows = block.loops[2];
+    // SAFETY: by contract.
+    unsafe {
+        match (rows.stride, block.columns.size, block.columns.stride) {
+            (1, 2, 0) => nest::<L, Double>(l, x, block, out),
+            (_, _, 0) => nest::<L, Fill>(l, x, block, out),
+            (_, _, 1) => nest::<L, Run>(l, x, block, out),
+            (_, _, 2) => nest::<L, EverySecond>(l, x, block, out),
+            (1, _, _) if rows.size >= 4 => nest::<L, Transpose>(l, x, block, out),
+            _ => nest::<L, Gather>(l, x, block, out),
+        }
+    }
+}
+
+/// The loops around rows, compiled for each way to copy them: with the choice inside, all ways would share registers.
+///
+/// # Safety
+/// As of [`copy_block`].
+#[expect(unsafe_code, reason = "reads and writes tiles")]
+#[inline(always)]
+unsafe fn nest<L: Lanes, R: Rows>(l: L, x: *const f32, block: &Block, out: *mut f32) {
     let [outer, middle, rows] = block.loops;
-    let len = rows.size * block.columns.size;
-    let mut done = 0;
+    let mut to = out;
     for i in 0..outer.size {
         for j in 0..middle.size {
             // SAFETY: inside of the block.
             unsafe {
                 let x = x.offset(i as isize * outer.stride + j as isize * middle.stride);
-                copy_rows(l, x, rows, block.columns, out.add(done));
+                R::copy(l, x, rows, block.columns, to);
+                to = to.add(rows.size * block.columns.size);
             }
-            done += len;
         }
     }
 }
 
-/// Copies rows that begin at `x`.
-///
-/// # Safety
-/// The rows can be read, and as many numbers written.
-#[expect(unsafe_code, reason = "reads and writes tiles")]
-#[inline(always)]
-unsafe fn copy_rows<L: Lanes>(l: L, x: *const f32, rows: Axis, columns: Axis, out: *mut f32) {
-    // SAFETY: each function is given what it asks for.
-    unsafe {
-        match (rows.stride, columns.size, columns.stride) {
-            (1, 2, 0) => return double(l, x, rows.size, out),
-            (_, _, 0..=2) => {}
-            (1, _, _) if rows.size >= 4 => return transpose(l, x, rows.size, columns, out),
-            _ => {}
+/// A way to copy rows.
+trait Rows {
+    /// Copies rows that begin at `x`.
+    ///
+    /// # Safety
+    /// The rows can be read, and as many numbers written.
+    #[expect(unsafe_code, reason = "reads and writes tiles")]
+    unsafe fn copy<L: Lanes>(l: L, x: *const f32, rows: Axis, columns: Axis, out: *mut f32);
+}
+
+/// Defines a way to copy rows one by one.
+macro_rules! each_row {
+    ($(#[$doc:meta])* $name:ident, $l:ident, $x:ident, $columns:ident, $out:ident => $copy:expr) => {
+        $(#[$doc])*
+        struct $name;
+
+        impl Rows for $name {
+            #[expect(unsafe_code, reason = "reads and writes tiles")]
+            #[inline(always)]
+            unsafe fn copy<L: Lanes>($l: L, x: *const f32, rows: Axis, $columns: Axis, out: *mut f32) {
+                for row in 0..rows.size {
+                    // SAFETY: inside of the rows.
+                    unsafe {
+                        let ($x, $out) = (x.offset(row as isize * rows.stride), out.add(row * $columns.size));
+                        $copy;
+                    }
+                }
+            }
         }
-        for row in 0..rows.size {
-            let (x, out) = (x.offset(row as isize * rows.stride), out.add(row * columns.size));
-            match columns.stride {
-                0 => fill(l, x.read(), columns.size, out),
-                1 => copy_run(l, x, columns.size, out),
-                2 => every_second(l, x, columns.size, out),
-                stride => gather(x, stride, columns.size, out),
+    };
+}
+
+each_row!(
+    /// One number again and again.
+    Fill, l, x, columns, out => fill(l, x.read(), columns.size, out)
+);
+each_row!(
+    /// Neighbours.
+    Run, l, x, columns, out => copy_run(l, x, columns.size, out)
+);
+each_row!(
+    /// Every second number.
+    EverySecond, l, x, columns, out => every_second(l, x, columns.size, out)
+);
+each_row!(
+    /// Numbers at any distance.
+    Gather, _l, x, columns, out => gather(x, columns.stride, columns.size, out)
+);
+
+/// Neighbours, each twice, as if rows of two equal numbers: the derivative of pooling.
+struct Double;
+
+impl Rows for Double {
+    #[expect(unsafe_code, reason = "reads and writes tiles")]
+    #[inline(always)]
+    unsafe fn copy<L: Lanes>(l: L, x: *const f32, rows: Axis, _: Axis, out: *mut f32) {
+        // SAFETY: by contract.
+        unsafe { double(l, x, rows.size, out) }
+    }
+}
+
+/// Rows that are neighbours, of columns that are apart: read along the rows, a register at a time, so that each cache
+/// line that is read or written is used in full.
+struct Transpose;
+
+impl Rows for Transpose {
+    #[expect(unsafe_code, reason = "reads and writes tiles")]
+    #[inline(always)]
+    unsafe fn copy<L: Lanes>(l: L, x: *const f32, rows: Axis, columns: Axis, out: *mut f32) {
+        let whole = columns.size - columns.size % 4;
+        for row in (0..rows.size).step_by(L::COUNT) {
+            let now = (rows.size - row).min(L::COUNT);
+            // SAFETY: `now` rows of the view and of the output.
+            unsafe {
+                let (x, out) = (x.add(row), out.add(row * columns.size));
+                for column in (0..whole).step_by(4) {
+                    let x = x.offset(column as isize * columns.stride);
+                    transpose_four(l, x, columns.stride, now, out.add(column), columns.size);
+                }
+                for column in whole..columns.size {
+                    for place in 0..now {
+                        let from = place as isize + column as isize * columns.stride;
+                        out.add(place * columns.size + column).write(x.offset(from).read());
+                    }
+                }
             }
         }
     }
@@ -218,8 +301,6 @@ unsafe fn every_second<L: Lanes>(l: L, x: *const f32, count: usize, out: *mut f3
     }
 }
 
-/// Every number twice: the derivative of pooling.
-///
 /// # Safety
 /// `count` numbers can be read and `2 count` written.
 #[expect(unsafe_code, reason = "reads and writes tiles")]
@@ -250,34 +331,6 @@ unsafe fn gather(x: *const f32, stride: isize, count: usize, out: *mut f32) {
     for place in 0..count {
         // SAFETY: by contract.
         unsafe { out.add(place).write(x.offset(place as isize * stride).read()) }
-    }
-}
-
-/// Rows that are neighbours, of columns that are apart: read along the rows, a register at a time, so that each cache
-/// line that is read or written is used in full.
-///
-/// # Safety
-/// As of [`copy_rows`].
-#[expect(unsafe_code, reason = "reads and writes tiles")]
-#[inline(always)]
-unsafe fn transpose<L: Lanes>(l: L, x: *const f32, rows: usize, columns: Axis, out: *mut f32) {
-    let whole = columns.size - columns.size % 4;
-    for row in (0..rows).step_by(L::COUNT) {
-        let now = (rows - row).min(L::COUNT);
-        // SAFETY: `now` rows of the view and of the output.
-        unsafe {
-            let (x, out) = (x.add(row), out.add(row * columns.size));
-            for column in (0..whole).step_by(4) {
-                let x = x.offset(column as isize * columns.stride);
-                transpose_four(l, x, columns.stride, now, out.add(column), columns.size);
-            }
-            for column in whole..columns.size {
-                for place in 0..now {
-                    let from = place as isize + column as isize * columns.stride;
-                    out.add(place * columns.size + column).write(x.offset(from).read());
-                }
-            }
-        }
     }
 }
 

@@ -138,7 +138,7 @@ fn throughput_of_nodes() {
             let maps = map.repeat(64);
             measure(&format!("sample, {name}"), out.len(), || vector.sample(&sizes, &x, &maps, &mut out));
             measure(&format!("sample transpose, {name}"), out.len(), || {
-                vector.sample_transpose(&sizes, &x, &maps, &mut out)
+                vector.sample_transpose(&sizes, &x, &maps, &mut out);
             });
         }
         let pixels = vec![7; 500 * 784];

@@ -113,3 +113,28 @@ impl From<f32> for Operand<'_> {
         Operand::One(value)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::testing::vectors, *};
+    use crate::graph::Binary;
+
+    #[test]
+    fn registers_of_one_arena() {
+        for vector in vectors() {
+            let mut arena: Vec<f32> = (0..30).map(|i| i as f32).collect();
+            let tile = TileMut::new(&mut arena);
+            let (x, y) = (tile.part(0, 10), tile.part(20, 10));
+            vector.binary(Binary::Add, x, y, x);
+            assert_eq!(arena[..12], [20., 22., 24., 26., 28., 30., 32., 34., 36., 38., 10., 11.], "{vector:?}");
+            let x = Tile::new(&arena).part(5, 5);
+            assert_eq!((x.len(), vector.reduce(crate::graph::Reduce::Sum, x)), (5, 170.0));
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "outside of its tile")]
+    fn parts_stay_inside() {
+        Tile::new(&[0.0; 4]).part(3, 2);
+    }
+}
