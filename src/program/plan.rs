@@ -137,6 +137,8 @@ pub enum What {
     Random { law: Law, stream: u32 },
     /// Over `axes` of each row of sizes `dims` (or over the rows of a [`Frame::Columns`], where `dims` is empty).
     Reduce { reduce: Reduce, dims: Vec<usize>, axes: Vec<usize> },
+    /// The sum of products of the operands over all of each row.
+    Dot,
     /// Elements of each row, of `from` elements, seen through a view.
     Move { from: usize, view: View },
 }
@@ -260,6 +262,7 @@ impl Plan {
             What::Gated => "gated".into(),
             What::Random { law, stream } => named(&Op::Random { law: *law, stream: *stream }),
             What::Reduce { reduce, dims, axes } => format!("{reduce:?} of {dims:?} over {axes:?}").to_lowercase(),
+            What::Dot => "dot".into(),
             What::Move { view, .. } => format!("move from {} as {:?} by {:?}", view.offset, view.dims, view.strides),
         }
     }

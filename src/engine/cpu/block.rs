@@ -87,6 +87,15 @@ impl Op {
                 block.vector.random(*law, stream, start, block.out(self.to));
             }
             What::Reduce { reduce, dims, axes } => self.reduce(block, *reduce, dims, axes),
+            What::Dot => {
+                let (a, b) = (block.array(self.inputs[0]), block.array(self.inputs[1]));
+                let each = a.len() / block.rows.max(1);
+                for row in 0..block.rows {
+                    let dot = block.vector.dot(a.part(row * each, each), b.part(row * each, each));
+                    // SAFETY: an element of the register's array, which is this worker's.
+                    unsafe { *block.pointers[self.to.index()].add(row) = dot };
+                }
+            }
             What::Move { from, view } => {
                 let rows = shown(view.offset, view, Some((block.rows, *from as isize)));
                 block.vector.copy(block.array(self.inputs[0]), &rows, 0, block.out(self.to));
@@ -158,7 +167,7 @@ impl Op {
             What::MulAdd => vector.mul_add(input(0), input(1), input(2), out),
             What::Gated => vector.gated(input(0), input(1), out),
             What::Fill => vector.binary(Binary::Add, input(0), 0.0, out),
-            What::Load { .. } | What::Random { .. } | What::Reduce { .. } | What::Move { .. } => {
+            What::Load { .. } | What::Random { .. } | What::Reduce { .. } | What::Dot | What::Move { .. } => {
                 unreachable!("not element by element")
             }
         }

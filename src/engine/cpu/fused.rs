@@ -132,7 +132,7 @@ impl Kernel {
         self.code.iter().any(|op| match &op.what {
             What::Load { value, .. } => {
                 let old = matches!(values[value.index()].place, Place::Slot(place) if place == slot);
-                let elementwise = !matches!(self.code[defined].what, What::Reduce { .. } | What::Move { .. });
+                let elementwise = !matches!(self.code[defined].what, What::Reduce { .. } | What::Dot | What::Move { .. });
                 old && (lives[op.to.index()].last > defined || !elementwise)
             }
             _ => false,

@@ -16,6 +16,7 @@ mod vector;
 
 use std::sync::Arc;
 
+pub use contract::Variant;
 pub use isa::Isa;
 
 use self::{
@@ -40,23 +41,35 @@ const CACHE_BYTES: u64 = 16 << 20;
 
 /// The CPU engine.
 pub struct Cpu {
-    isa: Isa,
+    name: String,
+    kernels: Kernels,
     shared: Arc<Shared>,
 }
 
+/// Which kernels a program is loaded with.
+#[derive(Debug, Clone, Copy)]
+struct Kernels {
+    isa: Isa,
+    /// The way of all contractions that can be computed in it; else it is chosen by shape.
+    variant: Option<Variant>,
+}
+
 impl Cpu {
-    /// With the best instructions that this machine has.
+    /// With the best kernels that this machine can run.
     pub fn new() -> Cpu {
-        Cpu::with(Isa::best())
+        Cpu { name: NAME.into(), kernels: Kernels { isa: Isa::best(), variant: None }, shared: Arc::default() }
     }
 
-    /// With these instructions, which must be [available](Isa::available).
+    /// With these instructions and, if one is given, this way of computing contractions wherever it applies: for tests
+    /// and measurements.
     ///
     /// # Panics
-    /// If this machine does not have them.
-    pub fn with(isa: Isa) -> Cpu {
+    /// If the instructions are not [available](Isa::available).
+    pub fn forced(isa: Isa, variant: Option<Variant>) -> Cpu {
         assert!(Isa::available().contains(&isa), "this machine has no {isa:?}");
-        Cpu { isa, shared: Arc::default() }
+        let way = variant.map_or(String::new(), |variant| format!(", {variant:?}"));
+        let name = format!("{NAME} ({isa:?}{way})").to_lowercase();
+        Cpu { name, kernels: Kernels { isa, variant }, shared: Arc::default() }
     }
 }
 
@@ -68,7 +81,7 @@ impl Default for Cpu {
 
 impl Engine for Cpu {
     fn name(&self) -> &str {
-        NAME
+        &self.name
     }
 
     fn limits(&self) -> Limits {
@@ -81,7 +94,7 @@ impl Engine for Cpu {
 
     fn load(&self, program: &Program) -> Result<Arc<dyn Executable>> {
         let plan = lower(program, &TARGET);
-        Ok(Arc::new(Loaded::new(plan, self.isa, self.shared.clone())))
+        Ok(Arc::new(Loaded::new(plan, self.kernels, self.shared.clone())))
     }
 
     fn buffer(&self, kind: Kind, shape: Shape) -> Result<Buffer> {

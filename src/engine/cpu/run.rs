@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{
-    Isa,
+    Kernels,
     fused::{Kernel, Pointer, Run},
     memory::{Common, Contents, LINE, Shared, Storage},
     parallel,
@@ -55,11 +55,11 @@ pub(super) enum Bound {
 }
 
 impl Loaded {
-    pub(super) fn new(plan: Plan, isa: Isa, shared: Arc<Shared>) -> Loaded {
-        let vector = Vector::new(isa);
+    pub(super) fn new(plan: Plan, kernels: Kernels, shared: Arc<Shared>) -> Loaded {
+        let vector = Vector::new(kernels.isa);
         let ready = |step: &Step| match step {
             Step::Fused(fused) => Ready::Fused(Kernel::new(fused, &plan.values, vector)),
-            Step::Single(single) => Ready::Node(Node::new(single, &plan, isa)),
+            Step::Single(single) => Ready::Node(Node::new(single, &plan, kernels)),
         };
         let kernels: Vec<Ready> = plan.steps.iter().map(ready).collect();
         let workers = parallel::workers();

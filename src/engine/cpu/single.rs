@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "values are reached by pointers")]
 
 use super::{
+    Kernels,
     Isa,
     contract::Contraction,
     run::Bound,
@@ -49,7 +50,7 @@ struct Operands<'a> {
 }
 
 impl Node {
-    pub(super) fn new(single: &Single, plan: &Plan, isa: Isa) -> Node {
+    pub(super) fn new(single: &Single, plan: &Plan, kernels: Kernels) -> Node {
         let node = plan.program.node(single.node);
         let shape = |index: usize| plan.program.node(node.inputs[index]).shape;
         let work = match &node.op {
@@ -62,9 +63,9 @@ impl Node {
                 Work::Pad(Padding::new(&shape(0).dims(), low, interior, &node.shape.dims()))
             }
             Op::SolveSpd => Work::Solve { n: node.shape.dim(0), m: node.shape.dim(1) },
-            op => Work::Contraction(contraction(op, [shape(0), shape(1)], node.shape, isa)),
+            op => Work::Contraction(contraction(op, [shape(0), shape(1)], node.shape, kernels)),
         };
-        Node { vector: Vector::new(isa), work }
+        Node { vector: Vector::new(kernels.isa), work }
     }
 
     /// f32s of scratch that a run needs.
@@ -153,7 +154,13 @@ fn resampling(border: Border, input: Shape, output: Shape) -> Resampling {
 }
 
 /// A product or convolution, planned for its shapes.
-fn contraction(op: &Op, operands: [Shape; 2], out: Shape, isa: Isa) -> Contraction {
+fn contraction(op: &Op, operands: [Shape; 2], out: Shape, kernels: Kernels) -> Contraction {
+    let planned = by_shape(op, operands, out, kernels.isa);
+    kernels.variant.and_then(|variant| planned.clone().forced(variant)).unwrap_or(planned)
+}
+
+/// The same, in the way that suits its shapes.
+fn by_shape(op: &Op, operands: [Shape; 2], out: Shape, isa: Isa) -> Contraction {
     let four = |shape: Shape| [0, 1, 2, 3].map(|axis| shape.dim(axis));
     match op {
         Op::Matmul { ta, tb } => {

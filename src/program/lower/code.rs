@@ -7,7 +7,7 @@ use super::{
     view::{Axes, View},
 };
 use crate::{
-    graph::{Binary, Compare, Node, NodeId, Op},
+    graph::{Binary, Compare, Node, NodeId, Op, Reduce},
     program::{Frame, Fused, Instruction, Operand, Program, Register, ValueId, What},
 };
 
@@ -121,15 +121,26 @@ impl Writer<'_> {
             Op::Select => return self.select(inputs),
             Op::Random { law, stream } => What::Random { law: *law, stream: *stream },
             Op::Reshape => return Chosen::Repeat(inputs[0], 1),
-            Op::Reduce { reduce, axes } => {
-                let (dims, first) = self.row_dims(inputs[0]);
-                let axes = axes.iter().map(|&axis| axis as usize).filter(|&axis| axis >= first).map(|axis| axis - first);
-                What::Reduce { reduce: *reduce, axes: axes.collect(), dims }
-            }
+            Op::Reduce { reduce, axes } => return self.reduce(*reduce, axes, inputs),
             _ if is_movement(&node.op) => return self.movement(index, inputs[0]),
             _ => What::Fill,
         };
         Chosen::What(what, inputs)
+    }
+
+    fn reduce(&self, reduce: Reduce, axes: &[u32], inputs: Vec<usize>) -> Chosen {
+        let (dims, first) = self.row_dims(inputs[0]);
+        let axes: Vec<usize> =
+            axes.iter().map(|&axis| axis as usize).filter(|&axis| axis >= first).map(|axis| axis - first).collect();
+        let all = dims.iter().enumerate().all(|(axis, &dim)| dim == 1 || axes.contains(&axis));
+        let product = self.is_only_step(inputs[0]) && self.node(inputs[0]).op == Op::Binary(Binary::Mul);
+        // Short rows are reduced faster many at a time.
+        let long = dims.iter().product::<usize>() >= 64;
+        if reduce == Reduce::Sum && all && product && long && matches!(self.frame, Frame::Rows { .. }) {
+            let factors = self.node(inputs[0]).inputs.iter().map(|id| id.index());
+            return Chosen::What(What::Dot, factors.collect());
+        }
+        Chosen::What(What::Reduce { reduce, axes, dims }, inputs)
     }
 
     /// `a b + c` in one.
@@ -233,9 +244,10 @@ impl Writer<'_> {
             }
             Chosen::What(what, inputs) => {
                 let mut operands: Vec<Operand> = inputs.iter().map(|&input| self.operand(input)).collect();
-                if matches!(what, What::Reduce { .. } | What::Move { .. }) {
-                    let register = self.dense(operands[0], inputs[0]);
-                    operands = vec![Operand::Array { register, repeat: 1 }];
+                if matches!(what, What::Reduce { .. } | What::Move { .. } | What::Dot) {
+                    for (operand, &input) in operands.iter_mut().zip(&inputs) {
+                        *operand = Operand::Array { register: self.dense(*operand, input), repeat: 1 };
+                    }
                 }
                 self.emit(what, operands, each, node)
             }

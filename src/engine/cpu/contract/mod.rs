@@ -25,7 +25,7 @@ use crate::graph::Conv;
 
 /// A way to compute a contraction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(in crate::engine::cpu) enum Variant {
+pub enum Variant {
     /// Every product of the definition, as one matrix product.
     Direct,
     /// Every product of the definition, which are then added up where they belong. Of input gradients.

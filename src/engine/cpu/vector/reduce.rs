@@ -1,19 +1,9 @@
 //! Sums, maxima and dot products of runs of numbers. The order of summation depends on lengths alone.
 
-use std::marker::PhantomData;
-
 use super::{Kernel, Lanes, Tile, TileMut, Vector, lanes::MOST};
 use crate::graph::{Binary, Reduce};
 
 impl Vector {
-    /// The reduction of a whole tile; 0 if it is empty.
-    pub(in super::super) fn reduce(self, reduce: Reduce, x: Tile<'_>) -> f32 {
-        match reduce {
-            Reduce::Sum => self.call(Run { fold: PhantomData::<Sum>, x }),
-            Reduce::Max => self.call(Run { fold: PhantomData::<Max>, x }),
-        }
-    }
-
     /// The sum of products.
     pub(in super::super) fn dot(self, a: Tile<'_>, b: Tile<'_>) -> f32 {
         assert_eq!(a.len(), b.len(), "a dot product of tiles of different lengths");
@@ -98,22 +88,6 @@ impl Fold for Max {
     }
 }
 
-struct Run<'a, R> {
-    fold: PhantomData<R>,
-    x: Tile<'a>,
-}
-
-impl<R: Fold> Kernel for Run<'_, R> {
-    type Out = f32;
-
-    #[expect(unsafe_code, reason = "reads tiles")]
-    #[inline(always)]
-    fn run<L: Lanes>(self, l: L) -> f32 {
-        // SAFETY: a tile can be read.
-        unsafe { run::<L, R>(l, self.x.as_ptr(), self.x.len()) }
-    }
-}
-
 /// Reduces `len` numbers; 0 if there are none.
 ///
 /// # Safety
@@ -194,6 +168,14 @@ impl Kernel for Dot<'_> {
 #[cfg(test)]
 mod tests {
     use super::{super::testing::*, *};
+    use crate::engine::cpu::vector::Reduction;
+
+    /// Of a whole tile.
+    fn reduce(vector: Vector, reduce: Reduce, x: Tile<'_>) -> f32 {
+        let mut out = [0.0];
+        vector.reduce_axes(reduce, &Reduction::new(&[x.len()], &[0]), x, TileMut::new(&mut out));
+        out[0]
+    }
 
     #[test]
     fn reductions_of_any_length() {
@@ -203,9 +185,9 @@ mod tests {
                 let (x, y) = (Tile::new(&a), Tile::new(&b));
                 let sizes: f64 = a.iter().map(|x| f64::from(x.abs())).sum();
                 let sum: f64 = a.iter().map(|&x| f64::from(x)).sum();
-                assert!((f64::from(vector.reduce(Reduce::Sum, x)) - sum).abs() <= 1e-6 * sizes, "{vector:?} {len}");
+                assert!((f64::from(reduce(vector, Reduce::Sum, x)) - sum).abs() <= 1e-6 * sizes, "{vector:?} {len}");
                 let max = a.iter().copied().reduce(f32::max).unwrap_or(0.0);
-                assert_eq!(vector.reduce(Reduce::Max, x), max, "{vector:?} {len}");
+                assert_eq!(reduce(vector, Reduce::Max, x), max, "{vector:?} {len}");
                 let dot: f64 = a.iter().zip(&b).map(|(&x, &y)| f64::from(x) * f64::from(y)).sum();
                 assert!((f64::from(vector.dot(x, y)) - dot).abs() <= 4e-6 * sizes, "{vector:?} {len}");
             }
@@ -219,13 +201,13 @@ mod tests {
                 for place in [1, len / 2, len - 1] {
                     let mut x = vec![-1.0; len];
                     x[place] = f32::NAN;
-                    assert_eq!(vector.reduce(Reduce::Max, Tile::new(&x)), -1.0, "{vector:?} {len} {place}");
+                    assert_eq!(reduce(vector, Reduce::Max, Tile::new(&x)), -1.0, "{vector:?} {len} {place}");
                 }
                 let mut x = vec![-1.0; len];
                 x[0] = f32::NAN;
-                assert!(vector.reduce(Reduce::Max, Tile::new(&x)).is_nan(), "{vector:?} {len}");
+                assert!(reduce(vector, Reduce::Max, Tile::new(&x)).is_nan(), "{vector:?} {len}");
                 // Nothing but the tile counts.
-                assert_eq!(vector.reduce(Reduce::Max, Tile::new(&vec![f32::NEG_INFINITY; len])), f32::NEG_INFINITY);
+                assert_eq!(reduce(vector, Reduce::Max, Tile::new(&vec![f32::NEG_INFINITY; len])), f32::NEG_INFINITY);
             }
         }
     }

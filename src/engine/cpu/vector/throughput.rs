@@ -147,10 +147,6 @@ fn throughput_of_nodes() {
         measure("take pixels", taken.len(), || vector.take_pixels(&pixels, &rows, 784, &mut taken));
         let mut back = vec![0.0; 500 * 784];
         measure("take transpose", taken.len(), || vector.take_transpose(&taken, &rows, 784, &mut back));
-        let mut turned = vec![0.0; 192 * 1024];
-        measure("transpose 192 x 1024", turned.len(), || {
-            vector.rearrange(&x, &View::new(0, [(1024, 1), (192, 1024)]), &mut turned);
-        });
         for n in [50, 100, 500] {
             let a: Vec<f32> = (0..n * n).map(|p| if p / n == p % n { 2.0 } else { 1.0 / n as f32 }).collect();
             let (b, mut scratch, mut x) = (vec![1.0; n * 10], vec![0.0; solve_scratch(n, 10)], vec![0.0; n * 10]);

@@ -1,6 +1,5 @@
 //! Numbers seen in the row-major order of some axes, wherever they lie.
 
-use super::lanes::MOST;
 use crate::shape::MAX_RANK;
 
 /// Element `i, j, ..` is number `offset + i * stride_0 + j * stride_1 ..` of a tile: what permuting, repeating, flipping
@@ -49,23 +48,6 @@ impl View {
         self.axes().iter().map(|axis| axis.size).product()
     }
 
-    /// Whether all elements lie in one piece, in order.
-    pub(in super::super) fn contiguous(&self) -> bool {
-        matches!(self.axes(), [Axis { size: 0, .. } | Axis { stride: 1, .. }]) || self.elements() == 1
-    }
-
-    /// How many elements, about `wanted`, are best copied in one go: of a transposed matrix whole rows, as many as a
-    /// register has lanes, since neighbours in memory lie in neighbouring rows.
-    pub(super) fn grain(&self, wanted: usize) -> usize {
-        match self.axes() {
-            [.., Axis { stride: 1, .. }, inner] if inner.stride > 2 => {
-                let rows = (wanted / inner.size.max(1)).max(1).next_multiple_of(MOST);
-                rows * inner.size.max(1)
-            }
-            _ => wanted,
-        }
-    }
-
     /// Whether every element is one of `len` numbers.
     pub(super) fn within(&self, len: usize) -> bool {
         if self.elements() == 0 {
@@ -86,8 +68,8 @@ mod tests {
 
     #[test]
     fn axes_merge() {
-        assert!(View::new(3, [(2, 12), (3, 4), (4, 1)]).contiguous());
-        assert!(View::new(0, []).contiguous());
+        assert!(View::new(3, [(2, 12), (3, 4), (4, 1)]).axes().len() == 1);
+        assert_eq!(View::new(0, []).elements(), 1);
         assert_eq!(View::new(0, [(2, 0), (3, 0), (5, 1), (1, 7)]).axes().len(), 2);
         assert_eq!(View::new(0, [(2, 3), (3, 0)]).elements(), 6);
     }

@@ -1,7 +1,7 @@
 //! Whole nodes on whole arrays: what moves numbers and is not part of a fused kernel. They run in parallel, in parts
 //! that depend on sizes alone, and allocate nothing.
 
-use super::{Kernel, Lanes, Tile, TileMut, Vector, View};
+use super::{Kernel, Lanes, Tile, TileMut, Vector};
 use crate::{
     engine::cpu::parallel::{self, Shared},
     shape::MAX_RANK,
@@ -23,12 +23,6 @@ pub(super) fn in_parts(out: &mut [f32], len: usize, work: impl Fn(usize, &mut [f
 }
 
 impl Vector {
-    /// The elements of a view of `x`: permuted, repeated, flipped or sliced numbers.
-    pub(in super::super) fn rearrange(self, x: &[f32], view: &View, out: &mut [f32]) {
-        assert_eq!(out.len(), view.elements(), "an output of another size than its view");
-        in_parts(out, view.grain(CHUNK), |first, part| self.copy(Tile::new(x), view, first, TileMut::new(part)));
-    }
-
     /// Parts one after another in each of `rows` rows.
     pub(in super::super) fn concat<'a>(
         self,
@@ -289,18 +283,6 @@ mod tests {
             let mut out = vec![f32::NAN; expected.len()];
             vector.pad(&x, &Padding::new(inside, low, interior, outside), &mut out);
             assert_eq!(out, expected, "{inside:?} {low:?} {interior:?} {outside:?}");
-        }
-    }
-
-    #[test]
-    fn large_views_in_parts() {
-        let x = values(300 * 400, 1);
-        for vector in vectors() {
-            let mut out = vec![f32::NAN; x.len()];
-            vector.rearrange(&x, &View::new(0, [(400, 1), (300, 400)]), &mut out);
-            assert!((0..x.len()).all(|i| out[i] == x[i % 300 * 400 + i / 300]), "{vector:?}");
-            vector.rearrange(&x, &View::new(119_999, [(120_000, -1)]), &mut out);
-            assert!((0..x.len()).all(|i| out[i] == x[119_999 - i]), "{vector:?}");
         }
     }
 }
