@@ -61,10 +61,8 @@ impl Form {
             None => contraction,
         };
         let mut out = vec![f32::NAN; self.elements()];
-        parallel::enter(|| {
-            let mut scratch = vec![f32::NAN; contraction.scratch()];
-            contraction.run(a, b, &mut out, &mut scratch);
-        });
+        let mut scratch = vec![f32::NAN; contraction.scratch()];
+        contraction.run(a, b, &mut out, &mut scratch);
         out
     }
 }
@@ -192,12 +190,10 @@ fn results_do_not_depend_on_the_number_of_threads() {
         let [a, b] = form.operands().map(|len| numbers.slice(len));
         for isa in Isa::available() {
             for variant in Contraction::new(isa, form).variants() {
-                let on = |threads| {
-                    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-                    pool.install(|| form.run(isa, Some(variant), &a, &b))
-                };
-                let one = on(1).into_iter().map(f32::to_bits);
-                assert!(one.eq(on(5).into_iter().map(f32::to_bits)), "{form:?} {isa:?} {variant:?}");
+                let run = || form.run(isa, Some(variant), &a, &b);
+                let (one, all) = (parallel::alone(run), run());
+                let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect::<Vec<_>>();
+                assert_eq!(bits(one), bits(all), "{form:?} {isa:?} {variant:?}");
             }
         }
     }

@@ -241,7 +241,7 @@ mod tests {
                         get().for_each(round, &|_, part| {
                             total.fetch_add(part as u64, Ordering::Relaxed);
                         });
-                        assert_eq!(total.into_inner(), (0..round as u64).sum());
+                        assert_eq!(total.into_inner(), (0..round as u64).sum::<u64>());
                     }
                 });
             }

@@ -73,8 +73,6 @@ fn pointwise(vector: Vector) {
 fn reductions(vector: Vector) {
     let (a, b) = (values(64 * LEN, 1), values(LEN, 2));
     let x = Tile::new(&a[..LEN]);
-    measure("sum", LEN, || vector.reduce(Reduce::Sum, black_box(x)));
-    measure("max", LEN, || vector.reduce(Reduce::Max, black_box(x)));
     measure("dot", LEN, || vector.dot(black_box(x), Tile::new(&b)));
     let mut out = vec![0.0; 64 * LEN];
     let mut axes = |name: &str, dims: &[usize], axes: &[u32]| {

@@ -128,7 +128,7 @@ mod tests {
             vector.binary(Binary::Add, x, y, x);
             assert_eq!(arena[..12], [20., 22., 24., 26., 28., 30., 32., 34., 36., 38., 10., 11.], "{vector:?}");
             let x = Tile::new(&arena).part(5, 5);
-            assert_eq!((x.len(), vector.reduce(crate::graph::Reduce::Sum, x)), (5, 170.0));
+            assert_eq!((x.len(), vector.dot(x, Tile::new(&[1.0; 5]))), (5, 170.0));
         }
     }
 
