@@ -20,9 +20,9 @@ use crate::{
     },
     pool::{image_size, network_for},
     program::Program,
-    recipe::{EvaluationRecipe, TrainingRecipe},
+    recipe::{MicroBatch, Recipe, TrainingRecipe},
     streams::Use,
-    train::{Tester, Trainer, TrainingDraws, one_hot},
+    train::{Course, Tester, Trainer, TrainingDraws, one_hot},
 };
 
 /// How networks are trained and tested: everything that an accuracy depends on besides the two sets and the seed.
@@ -47,6 +47,8 @@ pub struct Protocol {
     pub epochs: usize,
     /// Batches after which a large set's training ends.
     pub most_steps: usize,
+    /// Images that pass through a network at once. By rounding, an accuracy depends on it too.
+    pub micro_batch: MicroBatch,
 }
 
 impl Protocol {
@@ -93,19 +95,20 @@ impl Protocol {
                 return Err(Error::Recipe(format!("there is no protocol `{name}`: choose one of {names}")));
             }
         };
-        Ok(Protocol { name: name.into(), width, training, epochs, most_steps })
+        Ok(Protocol { name: name.into(), width, training, epochs, most_steps, micro_batch: MicroBatch::Automatic })
     }
 
     /// The protocol that a recipe asks for; what differs from the named one stands in its name.
     ///
     /// # Errors
     /// [`Error::Recipe`] if there is no protocol of that name.
-    pub fn of(recipe: &EvaluationRecipe) -> Result<Protocol> {
-        let mut protocol = Protocol::named(&recipe.protocol)?;
+    pub fn of(recipe: &Recipe) -> Result<Protocol> {
+        let asked = &recipe.evaluation;
+        let mut protocol = Protocol { micro_batch: recipe.micro_batch, ..Protocol::named(&asked.protocol)? };
         let changes = [
-            (recipe.width, &mut protocol.width, "width"),
-            (recipe.epochs, &mut protocol.epochs, "epochs"),
-            (recipe.most_steps, &mut protocol.most_steps, "most steps"),
+            (asked.width, &mut protocol.width, "width"),
+            (asked.epochs, &mut protocol.epochs, "epochs"),
+            (asked.most_steps, &mut protocol.most_steps, "most steps"),
         ];
         for (asked, value, what) in changes {
             if let Some(asked) = asked {
@@ -277,17 +280,21 @@ impl Evaluation {
         let depth = Architecture::usual_depth(set.image.height.min(set.image.width));
         let network = network_for(Architecture::convnet(depth, protocol.width), test)?;
         set.write(&mut exec, "evaluation.images")?;
-        let trainer = Trainer::new(
-            &mut exec,
-            ("evaluation", "evaluation.images"),
-            network.clone(),
-            &set.targets,
-            &set.normalisation,
-            (protocol.training.clone(), protocol.epochs_for(set.len())),
-            (seed, DRAWS),
-        )?;
+        let course = Course {
+            name: "evaluation",
+            images: "evaluation.images",
+            targets: &set.targets,
+            channels: &set.normalisation,
+            network: &network,
+            settings: &protocol.training,
+            epochs: protocol.epochs_for(set.len()),
+            micro_batch: protocol.micro_batch,
+            seed,
+            draws: DRAWS,
+        };
+        let trainer = Trainer::new(&mut exec, &course)?;
         let held_out = (test.images().pixels(), test.labels());
-        let tester = Tester::new(&mut exec, "test", &network, held_out, &set.normalisation, 128)?;
+        let tester = Tester::new(&mut exec, "test", &network, held_out, &set.normalisation, protocol.micro_batch)?;
         Ok(Evaluation { exec, trainer, tester, repeats, member: 0, step: 0, each: Vec::new() })
     }
 

@@ -13,7 +13,7 @@ use crate::{
     nn::{Architecture, ImageSize, Network},
     recipe::Recipe,
     streams::Use,
-    train::{Trainer, TrainingDraws, one_hot},
+    train::{Course, Trainer, TrainingDraws, one_hot},
 };
 
 /// Trained networks with the parameters they started from, and what they fit.
@@ -99,15 +99,19 @@ impl PoolTraining {
         channels: &Normalisation,
     ) -> Result<PoolTraining> {
         let targets = one_hot(data.labels(), network.classes());
-        let trainer = Trainer::new(
-            exec,
-            ("pool.training", method::REAL_PIXELS),
-            network.clone(),
-            &targets,
+        let course = Course {
+            name: "pool.training",
+            images: method::REAL_PIXELS,
+            targets: &targets,
             channels,
-            (recipe.pool.training.clone(), recipe.pool.epochs),
-            (recipe.seed, DRAWS),
-        )?;
+            network,
+            settings: &recipe.pool.training,
+            epochs: recipe.pool.epochs,
+            micro_batch: recipe.micro_batch,
+            seed: recipe.seed,
+            draws: DRAWS,
+        };
+        let trainer = Trainer::new(exec, &course)?;
         make_buffers(exec, network, recipe.pool.networks)?;
         Ok(PoolTraining { trainer, networks: recipe.pool.networks, cursor: PoolCursor::default() })
     }

@@ -155,6 +155,22 @@ fn a_saved_pool_replaces_training() {
 }
 
 #[test]
+fn micro_batches_change_a_training_by_rounding_alone() {
+    let data = squares(1);
+    let trained = |micro_batch: &str| {
+        let settings = ["pool.training.batch=24", "pool.training.cutmix=0.5", micro_batch];
+        let recipe = settings.iter().fold(recipe(), |recipe, setting| recipe.with(setting).expect("a known key"));
+        let mut training = PoolRun::new(&recipe, &data, engine()).expect("the recipe fits");
+        while block_on(training.advance()).expect("it goes on").is_some() {}
+        block_on(training.finish()).expect("it ends").networks.swap_remove(1)
+    };
+    let (few, many) = (trained("micro_batch=8"), trained("micro_batch=64"));
+    assert_eq!(few.initial, many.initial);
+    let apart = few.trained.iter().zip(&many.trained).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(apart < 1e-5, "{apart}");
+}
+
+#[test]
 fn soft_labels_are_probabilities_that_agree_with_the_class() {
     let data = squares(1);
     let soft = recipe().with("labels=soft").expect("a known key");

@@ -92,7 +92,7 @@ impl<'a> Room<'a> {
     fn new(run: &RunFile, console: &'a Console, signals: &'a Signals) -> Result<Room<'a>> {
         if run.evaluate {
             // A mistake in its name should not come to light after the distillation.
-            Protocol::of(&run.recipe.evaluation).map_err(|error| Failure::Usage(error.to_string()))?;
+            Protocol::of(&run.recipe).map_err(|error| Failure::Usage(error.to_string()))?;
         }
         let source = run.source.read_with_test(run.test.as_ref(), run.size, run.recipe.seed)?;
         console.note(source::describe(&source));
@@ -190,7 +190,7 @@ impl<'a> Room<'a> {
         dir.save_result(&report)?;
         if run.evaluate {
             let start = Instant::now();
-            let protocol = Protocol::of(&run.recipe.evaluation)?;
+            let protocol = Protocol::of(&run.recipe)?;
             report.protocol = Some(protocol.name.clone());
             report.accuracy = Some(self.accuracies(dir, run, set, protocol)?);
             report.seconds.evaluate = start.elapsed().as_secs_f64();

@@ -25,7 +25,7 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<()> {
     let signals = Signals::watch()?;
     let set = Distilled::load(&args.file)?;
     let seed = args.seed.unwrap_or(set.seed);
-    let recipe = evaluation_recipe(args, &set);
+    let recipe = changed_recipe(args, &set);
     let protocol = Protocol::of(&recipe).map_err(|error| Failure::Usage(error.to_string()))?;
     let real = RealImages::read(args, &set)?;
     let baselines = real.train.as_ref().map(|train| Baselines::of_file(train, &set, seed)).transpose()?;
@@ -33,7 +33,7 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<()> {
         console,
         signals: &signals,
         protocol,
-        repeats: recipe.repeats,
+        repeats: recipe.evaluation.repeats,
         seed,
         engine: block_on(engine::open(&args.engine))?,
         test: &real.test,
@@ -54,15 +54,18 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<()> {
     console.result(&report, &accuracy.table(&report.protocol, sizes))
 }
 
-/// How the file's own recipe would judge it, changed by the flags.
-fn evaluation_recipe(args: &EvaluateArgs, set: &Distilled) -> EvaluationRecipe {
-    let stored = Recipe::from_toml(&set.recipe).map_or_else(|_| Recipe::ncfm().evaluation, |recipe| recipe.evaluation);
-    let recipe = match &args.protocol {
+/// The file's own recipe with the flags' changes to how it is judged.
+fn changed_recipe(args: &EvaluateArgs, set: &Distilled) -> Recipe {
+    let mut recipe = Recipe::from_toml(&set.recipe).unwrap_or_else(|_| Recipe::ncfm());
+    let evaluation = &mut recipe.evaluation;
+    if let Some(protocol) = args.protocol.as_ref().filter(|protocol| **protocol != evaluation.protocol) {
         // Under another name, what the file's recipe changed of its own protocol means nothing.
-        Some(protocol) if *protocol != stored.protocol => EvaluationRecipe::named(protocol, stored.repeats),
-        _ => stored,
-    };
-    EvaluationRecipe { repeats: args.repeats.map_or(recipe.repeats, |repeats| repeats as usize), ..recipe }
+        *evaluation = EvaluationRecipe::named(protocol, evaluation.repeats);
+    }
+    if let Some(repeats) = args.repeats {
+        evaluation.repeats = repeats as usize;
+    }
+    recipe
 }
 
 /// The real images that an evaluation needs, with the classes of the distilled set.

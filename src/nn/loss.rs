@@ -15,10 +15,10 @@ pub fn cross_entropy<'g>(logits: Tensor<'g>, targets: Tensor<'g>) -> Tensor<'g> 
     rows_cross_entropy(logits, targets).mean_all()
 }
 
-/// The same with row weights `[n]`: `sum_i w_i l_i / sum_i w_i`, 0 if all weights are 0.
+/// The sum over rows with weights `[n]`, so that the parts of a batch add up: `sum_i w_i l_i`.
 #[track_caller]
-pub fn weighted_cross_entropy<'g>(logits: Tensor<'g>, targets: Tensor<'g>, weights: Tensor<'g>) -> Tensor<'g> {
-    (rows_cross_entropy(logits, targets) * weights).sum_all().safe_div(weights.sum_all())
+pub fn summed_cross_entropy<'g>(logits: Tensor<'g>, targets: Tensor<'g>, weights: Tensor<'g>) -> Tensor<'g> {
+    (rows_cross_entropy(logits, targets) * weights).sum_all()
 }
 
 #[track_caller]

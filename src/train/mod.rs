@@ -1,0 +1,226 @@
+//! Training one network after another on a set of images: the inner work of the pool and of evaluation.
+
+mod programs;
+mod tester;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use tester::Tester;
+
+use crate::{
+    data::Normalisation,
+    engine::Executor,
+    error::{Error, Result},
+    graph::Kind,
+    micro_batch::{Parts, padded},
+    nn::{
+        Network,
+        augment::{self, Parameters},
+        mix::CutBox,
+    },
+    recipe::{MicroBatch, TrainingRecipe},
+    streams::Use,
+};
+
+/// Uses of random numbers that a trainer draws from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TrainingDraws {
+    pub init: Use,
+    pub batches: Use,
+    pub augment: Use,
+}
+
+/// What is trained, on what, and how.
+pub(crate) struct Course<'a> {
+    /// What the names of programs and buffers begin with.
+    pub name: &'a str,
+    /// Name of the buffer of images `[n, c, h, w]`, pixels or values in [0, 1].
+    pub images: &'a str,
+    /// `[n, classes]`.
+    pub targets: &'a [f32],
+    pub channels: &'a Normalisation,
+    pub network: &'a Network,
+    pub settings: &'a TrainingRecipe,
+    pub epochs: usize,
+    pub micro_batch: MicroBatch,
+    pub seed: u64,
+    pub draws: TrainingDraws,
+}
+
+/// Trains networks of one kind on one set: programs and buffers are made once.
+pub(crate) struct Trainer {
+    name: String,
+    network: Network,
+    count: usize,
+    settings: TrainingRecipe,
+    epochs: usize,
+    seed: u64,
+    draws: TrainingDraws,
+    /// How a batch passes through the network.
+    parts: Parts,
+    order: Option<Order>,
+}
+
+/// The order of the images in an epoch. It is kept from step to step: to draw that of a large set takes as long as a GPU
+/// takes for a step.
+struct Order {
+    member: usize,
+    epoch: u64,
+    rows: Vec<u32>,
+}
+
+impl Trainer {
+    /// Loads the programs and writes the targets; the images must be there.
+    pub(crate) fn new(exec: &mut Executor, course: &Course<'_>) -> Result<Trainer> {
+        let count = course.targets.len() / course.network.classes();
+        if count == 0 {
+            return Err(Error::Data("there are no images to train on".into()));
+        }
+        let batch = course.settings.batch.min(count);
+        let parts = course.micro_batch.parts(batch, course.network, exec.engine().limits());
+        let trainer = Trainer {
+            name: course.name.into(),
+            network: course.network.clone(),
+            count,
+            settings: course.settings.clone(),
+            epochs: course.epochs,
+            seed: course.seed,
+            draws: course.draws,
+            parts,
+            order: None,
+        };
+        for program in programs::all(course, exec.buffer(course.images)?.kind(), count, parts)? {
+            exec.load(program)?;
+        }
+        exec.set_f32(&trainer.named("targets"), course.targets)?;
+        for part in 0..parts.number {
+            let rows: Vec<u32> = (part * parts.each..(part + 1) * parts.each).map(|row| row as u32).collect();
+            exec.ensure(&trainer.part(part), Kind::Rows, [parts.each])?;
+            exec.set_rows(&trainer.part(part), &rows)?;
+        }
+        Ok(trainer)
+    }
+
+    /// Name of the buffer of the parameters being trained.
+    pub(crate) fn theta(&self) -> String {
+        self.named("theta")
+    }
+
+    /// Names of the buffers that hold a training between two steps.
+    pub(crate) fn state(&self) -> Vec<String> {
+        let mut names = vec![self.theta(), self.named("loss")];
+        names.extend(self.settings.optimiser.states().iter().map(|state| format!("{}.{state}", self.theta())));
+        names
+    }
+
+    /// Batches of one network's training.
+    pub(crate) fn steps(&self) -> u64 {
+        self.epochs as u64 * self.batches()
+    }
+
+    /// Whether `step` (from 0) is the last of its epoch.
+    pub(crate) fn ends_epoch(&self, step: u64) -> bool {
+        (step + 1).is_multiple_of(self.batches())
+    }
+
+    /// Starts the training of network `member`.
+    pub(crate) fn start(&self, exec: &Executor, member: usize) -> Result<()> {
+        let theta = self.network.init(&mut self.draws.init.draws(self.seed, member, 0));
+        exec.set_f32(&self.theta(), &theta)?;
+        for state in self.settings.optimiser.states() {
+            exec.set_f32(&format!("{}.{state}", self.theta()), &vec![0.0; theta.len()])?;
+        }
+        exec.set_f32(&self.named("loss"), &[0.0])
+    }
+
+    /// Queues batch number `step` of network `member`: a function of (seed, member, step) and the state.
+    pub(crate) fn step(&mut self, exec: &Executor, member: usize, step: u64) -> Result<()> {
+        let rows = self.rows(member, step);
+        self.prepare(exec, member, step, &rows)?;
+        // The last batch of an epoch may be small: parts without an image of it do not run.
+        for part in 0..rows.len().div_ceil(self.parts.each) {
+            exec.run_bound(&self.named("gradient"), &[(&self.named("part"), &self.part(part))], &[])?;
+        }
+        let lr = self.settings.lr * self.settings.schedule.factor((step / self.batches()) as usize, self.epochs);
+        exec.run(&self.named("update"), &self.settings.optimiser.scalars(step + 1, lr))
+    }
+
+    /// Queues the making of the batch of these rows.
+    fn prepare(&self, exec: &Executor, member: usize, step: u64, rows: &[u32]) -> Result<()> {
+        let (image, settings, room) = (self.network.image(), &self.settings, self.parts.room());
+        let (padded_rows, weights) = padded(rows, 1.0 / rows.len() as f32, room);
+        exec.set_rows(&self.named("rows"), &padded_rows)?;
+        exec.set_f32(&self.named("batch.weights"), &weights)?;
+        let mut draws = self.draws.augment.draws(self.seed, member, step);
+        let mut parameters = settings.augment.draw(&mut draws, rows.len(), image, settings.flavour, settings.sharing);
+        parameters.resize(room, Parameters::NEUTRAL);
+        for (name, values) in augment::values(&self.named("augment"), &settings.augment, &parameters) {
+            exec.set_f32(&name, &values)?;
+        }
+        if settings.cutmix > 0.0 {
+            let cut = if draws.chance(settings.cutmix) { CutBox::draw(&mut draws, image) } else { CutBox::default() };
+            let mut partners = draws.permutation(rows.len());
+            partners.resize(room, 0);
+            exec.set_rows(&self.named("partner"), &partners)?;
+            exec.set_f32(&self.named("cut"), &cut.values())?;
+            exec.set_f32(&self.named("kept"), &[cut.kept(image) as f32])?;
+        }
+        exec.run(&self.named("prepare"), &[])
+    }
+
+    /// Mean loss over the batches since it was last asked for; checks that the training has not diverged.
+    ///
+    /// # Errors
+    /// [`Error::NonFinite`] if it is no number, or more than ten times what guessing costs.
+    pub(crate) async fn take_loss(&self, exec: &Executor, step: u64) -> Result<f32> {
+        let name = self.named("loss");
+        let loss = exec.get_f32(&name).await?[0] / self.batches() as f32;
+        exec.set_f32(&name, &[0.0])?;
+        let guessing = (self.network.classes() as f32).ln().max(1.0);
+        if loss.is_finite() && loss < 10.0 * guessing {
+            return Ok(loss);
+        }
+        Err(Error::NonFinite { what: format!("the training loss of `{}`, {loss},", self.name), unit: step })
+    }
+
+    fn batch(&self) -> usize {
+        self.settings.batch.min(self.count)
+    }
+
+    fn batches(&self) -> u64 {
+        self.count.div_ceil(self.batch()) as u64
+    }
+
+    /// The images of batch number `step` of network `member`.
+    fn rows(&mut self, member: usize, step: u64) -> Vec<u32> {
+        let (epoch, first) = (step / self.batches(), (step % self.batches()) as usize * self.batch());
+        let last = self.count.min(first + self.batch());
+        let kept = self.order.take().filter(|order| (order.member, order.epoch) == (member, epoch));
+        let draw = || self.draws.batches.draws(self.seed, member, epoch).permutation(self.count);
+        let order = kept.unwrap_or_else(|| Order { member, epoch, rows: draw() });
+        self.order.insert(order).rows[first..last].to_vec()
+    }
+
+    fn named(&self, part: &str) -> String {
+        named(&self.name, part)
+    }
+
+    /// Name of the buffer of the rows of micro-batch number `part` within a batch.
+    fn part(&self, part: usize) -> String {
+        self.named(&format!("part.{part}"))
+    }
+}
+
+/// The name of a program or buffer of the trainer `name`.
+fn named(name: &str, part: &str) -> String {
+    format!("{name}.{part}")
+}
+
+/// Hard labels as targets `[n, classes]`.
+pub(crate) fn one_hot(labels: &[u32], classes: usize) -> Vec<f32> {
+    let mut targets = vec![0.0; labels.len() * classes];
+    for (row, &label) in labels.iter().enumerate() {
+        targets[row * classes + label as usize] = 1.0;
+    }
+    targets
+}

@@ -1,0 +1,80 @@
+//! The programs of a training step.
+//!
+//! `prepare` makes the images of the whole batch, `gradient` runs once for each micro-batch of them and adds up, `update`
+//! moves the parameters. Only `gradient` holds activations, and only those of a micro-batch.
+
+use super::{Course, named};
+use crate::{
+    error::Result,
+    graph::{Graph, Kind},
+    micro_batch::Parts,
+    nn::{self, augment::Slots, loss, mix},
+    program::Program,
+};
+
+/// All programs: for the images of a set of `count`, of this kind, in batches of these parts.
+pub(super) fn all(course: &Course<'_>, kind: Kind, count: usize, parts: Parts) -> Result<[Program; 3]> {
+    let writer = Writer { course, parts };
+    Ok([writer.prepare(kind, count)?, writer.gradient()?, writer.update()?])
+}
+
+struct Writer<'a> {
+    course: &'a Course<'a>,
+    parts: Parts,
+}
+
+impl Writer<'_> {
+    fn name(&self, part: &str) -> String {
+        named(self.course.name, part)
+    }
+
+    /// The batch as the network is to see it: taken, normalised, augmented, mixed.
+    fn prepare(&self, kind: Kind, count: usize) -> Result<Program> {
+        let g = Graph::new();
+        let (network, settings, room) = (self.course.network, self.course.settings, self.parts.room());
+        let all = network.image().batch(count);
+        let images =
+            if kind == Kind::Pixels { g.pixels(self.course.images, all) } else { g.input(self.course.images, all) };
+        let rows = g.rows(&self.name("rows"), room);
+        let mut targets = g.input(&self.name("targets"), [count, network.classes()]).take(rows);
+        let normalised = nn::normalise(images.take(rows), &self.course.channels.mean, &self.course.channels.std);
+        let slots = Slots::declare(&g, &self.name("augment"), &settings.augment, room);
+        let mut x = settings.augment.apply(normalised, &slots);
+        if settings.cutmix > 0.0 {
+            let partner = g.rows(&self.name("partner"), room);
+            x = mix::cutmix(x, x.take(partner), g.input(&self.name("cut"), [4]));
+            let kept = g.input(&self.name("kept"), [1]).reshape([]);
+            targets = mix::mixup(targets, targets.take(partner), kept);
+        }
+        g.output(&self.name("batch.images"), x);
+        g.output(&self.name("batch.targets"), targets);
+        Program::new(self.name("prepare"), g)
+    }
+
+    /// Adds a micro-batch's part of the gradient and of the loss, which are weighted sums over the images of the batch.
+    fn gradient(&self) -> Result<Program> {
+        let g = Graph::new();
+        let (network, room) = (self.course.network, self.parts.room());
+        let rows = g.rows(&self.name("part"), self.parts.each);
+        let x = g.input(&self.name("batch.images"), network.image().batch(room)).take(rows);
+        let targets = g.input(&self.name("batch.targets"), [room, network.classes()]).take(rows);
+        let weights = g.input(&self.name("batch.weights"), [room]).take(rows);
+        let theta = network.parameters(&g, &self.name("theta"));
+        let loss = loss::summed_cross_entropy(network.forward(theta, x).logits, targets, weights);
+        let gradient = network.parameters(&g, &self.name("gradient"));
+        g.update(gradient, gradient + g.grad(loss, &[theta])[0]);
+        let total = g.input(&self.name("loss"), [1]);
+        g.update(total, total + loss.reshape([1]));
+        Program::new(self.name("gradient"), g)
+    }
+
+    /// The optimiser's step down the gradient, which is 0 again for the next batch.
+    fn update(&self) -> Result<Program> {
+        let g = Graph::new();
+        let theta = self.course.network.parameters(&g, &self.name("theta"));
+        let gradient = self.course.network.parameters(&g, &self.name("gradient"));
+        self.course.settings.optimiser.update(&g, &self.name("theta"), theta, gradient);
+        g.update(gradient, g.fill(0.0, gradient.shape()));
+        Program::new(self.name("update"), g)
+    }
+}
