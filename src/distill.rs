@@ -16,7 +16,7 @@ use crate::{
     nn::{Network, decode, normalise},
     pool::{self, Pool, PoolCursor, PoolKey, PoolTraining},
     program::Program,
-    recipe::{Labels, MethodRecipe, Recipe},
+    recipe::{Labels, MethodRecipe, PoolTiming, Recipe},
 };
 
 /// A distillation in progress. The caller owns the loop; between calls the run can be paused, looked at, saved and
@@ -37,7 +37,10 @@ pub struct Distillation {
     exec: Executor,
     recipe: Recipe,
     data: Facts,
-    stage: Stage,
+    /// The pool as long as it is not complete.
+    training: Option<PoolTraining>,
+    /// The method from its first unit on.
+    method: Option<Box<dyn Method>>,
     losses: Vec<LossPoint>,
     key: PoolKey,
 }
@@ -51,17 +54,12 @@ struct Facts {
     fingerprint: String,
 }
 
-enum Stage {
-    Pool(Box<PoolTraining>),
-    Method(Box<dyn Method>),
-}
-
 /// Which part of a run a unit belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     /// Training the pool of networks.
     Pool,
-    /// Moving the canvases.
+    /// Moving the canvases, and training a part of the pool alongside if the recipe says so.
     Distill,
 }
 
@@ -73,6 +71,8 @@ pub struct Progress {
     pub done: u64,
     /// Work in all in this phase.
     pub total: u64,
+    /// Batches done and batches in all of a pool that is not complete.
+    pub pool: Option<(u64, u64)>,
     /// At the end of an iteration, its mean losses over the classes.
     pub losses: Option<LossPoint>,
 }
@@ -89,7 +89,13 @@ impl Distillation {
         pool::write_real(&mut exec, data)?;
         let training = PoolTraining::new(&mut exec, &recipe, facts.network(), data, &facts.normalisation)?;
         let key = PoolKey::new(&recipe, data);
-        Ok(Distillation { exec, recipe, data: facts, stage: Stage::Pool(Box::new(training)), losses: Vec::new(), key })
+        let alongside = recipe.pool.timing == PoolTiming::Alongside;
+        let mut run =
+            Distillation { exec, recipe, data: facts, training: Some(training), method: None, losses: Vec::new(), key };
+        if alongside {
+            run.start_method()?;
+        }
+        Ok(run)
     }
 
     /// Uses networks trained before instead of training a pool.
@@ -115,6 +121,7 @@ impl Distillation {
             self.exec.set_f32(&crate::method::initial(index), &member.initial)?;
             self.exec.set_f32(&crate::method::trained(index), &member.trained)?;
         }
+        self.end_training();
         self.start_method()?;
         Ok(self)
     }
@@ -140,64 +147,81 @@ impl Distillation {
     /// [`Error::NonFinite`] if the run has diverged: the canvases of the last good iteration are kept, and
     /// [`Distillation::finish`] gives them. Errors of the engine.
     pub async fn advance(&mut self) -> Result<Option<Progress>> {
-        match &mut self.stage {
-            Stage::Pool(training) => {
-                let complete = training.advance(&mut self.exec).await?;
-                let (done, total) = training.progress();
-                if complete {
-                    self.start_method()?;
-                }
-                Ok(Some(Progress { phase: Phase::Pool, done, total, losses: None }))
+        let iterated = self.method.as_ref().is_some_and(|method| method.iteration() >= self.recipe.iterations);
+        // A pool trained alongside need not be complete, unless all of it is to give soft labels.
+        if iterated && self.recipe.labels == Labels::Hard {
+            return Ok(None);
+        }
+        let moves = self.method.is_some() && !iterated;
+        let pool = self.train().await?;
+        if moves {
+            return self.iterate(pool).await;
+        }
+        Ok(pool.map(|(done, total)| Progress { phase: Phase::Pool, done, total, pool: None, losses: None }))
+    }
+
+    /// One batch of the pool if it is not complete: batches done and batches in all.
+    async fn train(&mut self) -> Result<Option<(u64, u64)>> {
+        let Some(training) = &mut self.training else { return Ok(None) };
+        training.advance(&mut self.exec).await?;
+        let progress = training.progress();
+        if training.is_complete() {
+            self.end_training();
+            if self.method.is_none() {
+                self.start_method()?;
             }
-            Stage::Method(method) => {
-                let total = self.recipe.iterations as u64;
-                if method.iteration() as u64 >= total {
-                    return Ok(None);
-                }
-                let losses = match method.advance(&mut self.exec).await? {
-                    Advance::Unit => None,
-                    Advance::Iteration { matching, calibration } => {
-                        let unit = method.iteration() as u32;
-                        Some(LossPoint { unit, matching, calibration })
-                    }
-                };
-                self.losses.extend(losses);
-                Ok(Some(Progress { phase: Phase::Distill, done: method.iteration() as u64, total, losses }))
+        }
+        Ok(Some(progress))
+    }
+
+    /// One unit of the method, if it has begun, beside this progress of the pool.
+    async fn iterate(&mut self, pool: Option<(u64, u64)>) -> Result<Option<Progress>> {
+        let trained = self.trained();
+        let Some(method) = &mut self.method else { return Ok(None) };
+        let losses = match method.advance(&mut self.exec, trained).await? {
+            Advance::Unit => None,
+            Advance::Iteration { matching, calibration } => {
+                Some(LossPoint { unit: method.iteration() as u32, matching, calibration })
             }
+        };
+        self.losses.extend(losses);
+        let (done, total) = (method.iteration() as u64, self.recipe.iterations as u64);
+        Ok(Some(Progress { phase: Phase::Distill, done, total, pool, losses }))
+    }
+
+    /// Networks that are finished.
+    fn trained(&self) -> usize {
+        self.training.as_ref().map_or(self.recipe.pool.networks, PoolTraining::trained)
+    }
+
+    /// The pool is there: frees the memory of its training.
+    fn end_training(&mut self) {
+        if let Some(training) = self.training.take() {
+            training.release(&mut self.exec);
         }
     }
 
-    /// The pool is there: frees its training and begins with the method.
     fn start_method(&mut self) -> Result<()> {
-        if let Stage::Pool(training) = &self.stage {
-            training.release(&mut self.exec);
-        }
         let MethodRecipe::Ncfm(ncfm) = &self.recipe.method;
         let setting = Setting { networks: self.recipe.pool.networks, ..self.data.setting.clone() };
         let method = Ncfm::new(&mut self.exec, ncfm.clone(), setting, &self.data.canvases)?;
-        self.stage = Stage::Method(Box::new(method));
+        self.method = Some(Box::new(method));
         Ok(())
     }
 
     /// The canvases as they are now.
     pub async fn preview(&self) -> Result<Distilled> {
-        let names = match &self.stage {
-            Stage::Pool(_) => Vec::new(),
-            Stage::Method(method) => method.canvases(),
-        };
+        let names = self.method.as_ref().map(|method| method.canvases()).unwrap_or_default();
         self.distilled(&names, None).await
     }
 
     /// The distilled set: the canvases of the last iteration whose losses were finite, with soft labels if the recipe
     /// asks for them.
     pub async fn finish(&mut self) -> Result<Distilled> {
-        let names = match &self.stage {
-            Stage::Pool(_) => Vec::new(),
-            Stage::Method(method) => method.good_canvases(),
-        };
+        let names = self.method.as_ref().map(|method| method.good_canvases()).unwrap_or_default();
         let distilled = self.distilled(&names, None).await?;
-        let soft = match (&self.stage, self.recipe.labels) {
-            (Stage::Method(_), Labels::Soft) => Some(self.soft_labels(&distilled).await?),
+        let soft = match self.recipe.labels {
+            Labels::Soft if self.trained() > 0 => Some(self.soft_labels(&distilled).await?),
             _ => None,
         };
         Ok(Distilled { soft, ..distilled })
@@ -218,15 +242,15 @@ impl Distillation {
     /// Mean class probabilities `[n f^2, classes]` of the decoded pictures under the trained networks of the pool; a
     /// picture that they take for another class keeps its hard label.
     async fn soft_labels(&mut self, set: &Distilled) -> Result<Vec<f32>> {
-        let (classes, factor) = (self.data.classes.len(), set.factor as usize);
+        let (classes, factor, trained) = (self.data.classes.len(), set.factor as usize, self.trained());
         let canvases = set.labels.len();
         self.exec.load(self.soft_program(canvases, factor)?)?;
         self.exec.set_f32("soft.canvases", &set.images_f32())?;
         let mut mean = vec![0.0; canvases * factor * factor * classes];
-        for index in 0..self.recipe.pool.networks {
+        for index in 0..trained {
             self.exec.run_bound("soft", &[("soft.theta", &crate::method::trained(index))], &[])?;
             for (total, value) in mean.iter_mut().zip(self.exec.get_f32("soft.probabilities").await?) {
-                *total += value / self.recipe.pool.networks as f32;
+                *total += value / trained as f32;
             }
         }
         let sources = decode::sources(canvases, factor);
@@ -252,14 +276,9 @@ impl Distillation {
 
     /// Everything needed to go on later, on any machine with the same data: bytes for [`Distillation::resume`].
     pub async fn checkpoint(&self) -> Result<Vec<u8>> {
-        let (stage, names) = match &self.stage {
-            Stage::Pool(training) => (SavedStage::Pool(training.cursor()), training.buffers()),
-            Stage::Method(method) => {
-                let mut names = pool::member_buffers(self.recipe.pool.networks);
-                names.extend(method.buffers());
-                (SavedStage::Method(method.cursor()), names)
-            }
-        };
+        let whole_pool = || pool::member_buffers(self.recipe.pool.networks);
+        let mut names = self.training.as_ref().map_or_else(whole_pool, PoolTraining::buffers);
+        names.extend(self.method.iter().flat_map(|method| method.buffers()));
         let mut buffers = Vec::new();
         for name in names {
             let values = self.exec.get_f32(&name).await?;
@@ -269,7 +288,8 @@ impl Distillation {
             recipe: self.recipe.to_toml(),
             fingerprint: self.data.fingerprint.clone(),
             losses: self.losses.clone(),
-            stage,
+            pool: self.training.as_ref().map(PoolTraining::cursor),
+            method: self.method.as_ref().map(|method| method.cursor()),
             buffers,
         };
         let mut bytes = MAGIC.to_vec();
@@ -292,17 +312,20 @@ impl Distillation {
         }
         let mut run = Distillation::new(Recipe::from_toml(&saved.recipe)?, data, engine)?;
         run.losses = saved.losses;
-        pool::make_buffers(&mut run.exec, run.data.network(), run.recipe.pool.networks)?;
-        if matches!(saved.stage, SavedStage::Method(_)) {
+        if saved.pool.is_none() {
+            run.end_training();
+        }
+        if saved.method.is_some() && run.method.is_none() {
             run.start_method()?;
         }
         for (name, values) in &saved.buffers {
             run.exec.set_f32(name, values)?;
         }
-        match (&mut run.stage, &saved.stage) {
-            (Stage::Pool(training), SavedStage::Pool(cursor)) => training.restore(*cursor),
-            (Stage::Method(method), SavedStage::Method(cursor)) => method.restore(&mut run.exec, cursor)?,
-            _ => {}
+        if let (Some(training), Some(cursor)) = (&mut run.training, saved.pool) {
+            training.restore(cursor);
+        }
+        if let (Some(method), Some(cursor)) = (&mut run.method, &saved.method) {
+            method.restore(&mut run.exec, cursor)?;
         }
         Ok(run)
     }
@@ -368,14 +391,11 @@ struct Saved {
     recipe: String,
     fingerprint: String,
     losses: Vec<LossPoint>,
-    stage: SavedStage,
+    /// `None` if the pool is complete.
+    pool: Option<PoolCursor>,
+    /// `None` if the method has not begun.
+    method: Option<Vec<u8>>,
     buffers: Vec<(String, Vec<f32>)>,
-}
-
-#[derive(Serialize, Deserialize)]
-enum SavedStage {
-    Pool(PoolCursor),
-    Method(Vec<u8>),
 }
 
 const MAGIC: &[u8; 8] = b"ATTARCP1";

@@ -113,18 +113,20 @@ impl PoolTraining {
         };
         let trainer = Trainer::new(exec, &course)?;
         make_buffers(exec, network, recipe.pool.networks)?;
+        for member in 0..recipe.pool.networks {
+            exec.set_f32(&method::initial(member), &trainer.initial(member))?;
+        }
         Ok(PoolTraining { trainer, networks: recipe.pool.networks, cursor: PoolCursor::default() })
     }
 
-    /// One batch. Whether the pool is complete.
-    pub(crate) async fn advance(&mut self, exec: &mut Executor) -> Result<bool> {
+    /// One batch, if the pool is not complete.
+    pub(crate) async fn advance(&mut self, exec: &mut Executor) -> Result<()> {
         let PoolCursor { member, step } = self.cursor;
-        if member == self.networks {
-            return Ok(true);
+        if self.is_complete() {
+            return Ok(());
         }
         if step == 0 {
             self.trainer.start(exec, member)?;
-            exec.copy(&self.trainer.theta(), &method::initial(member))?;
         }
         if step < self.trainer.steps() {
             self.trainer.step(exec, member, step)?;
@@ -138,7 +140,17 @@ impl PoolTraining {
             exec.copy(&self.trainer.theta(), &method::trained(member))?;
             self.cursor = PoolCursor { member: member + 1, step: 0 };
         }
-        Ok(self.cursor.member == self.networks)
+        Ok(())
+    }
+
+    /// Networks that are finished: the first ones.
+    pub(crate) fn trained(&self) -> usize {
+        self.cursor.member
+    }
+
+    /// Whether all are.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.trained() == self.networks
     }
 
     /// Batches done and batches in all.
@@ -158,10 +170,7 @@ impl PoolTraining {
     /// Names of the buffers that a checkpoint holds.
     pub(crate) fn buffers(&self) -> Vec<String> {
         let mut names = self.trainer.state();
-        names.extend(member_buffers(self.cursor.member));
-        if self.cursor.member < self.networks {
-            names.push(method::initial(self.cursor.member));
-        }
+        names.extend(member_buffers(self.trained()));
         names
     }
 
@@ -235,7 +244,7 @@ impl PoolRun {
     /// # Errors
     /// [`Error::NonFinite`] if a training diverges; errors of the engine.
     pub async fn advance(&mut self) -> Result<Option<(u64, u64)>> {
-        if self.training.cursor().member == self.training.networks {
+        if self.training.is_complete() {
             return Ok(None);
         }
         self.training.advance(&mut self.exec).await?;
@@ -244,6 +253,6 @@ impl PoolRun {
 
     /// The networks trained so far.
     pub async fn finish(&self) -> Result<Pool> {
-        collect(&self.exec, self.training.cursor().member, self.key.clone()).await
+        collect(&self.exec, self.training.trained(), self.key.clone()).await
     }
 }

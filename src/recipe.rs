@@ -75,7 +75,7 @@ impl NetworkRecipe {
     }
 }
 
-/// The pool of networks, trained on the real set before distillation.
+/// The pool of networks, trained on the real set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PoolRecipe {
@@ -83,7 +83,20 @@ pub struct PoolRecipe {
     pub networks: usize,
     /// Epochs each is trained for.
     pub epochs: usize,
+    pub timing: PoolTiming,
     pub training: TrainingRecipe,
+}
+
+/// When the pool is trained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PoolTiming {
+    /// Before the first iteration.
+    Before,
+    /// A batch with each unit of the method, which begins with initial networks and looks through trained ones as they
+    /// are finished: the first canvases can be seen at once. What is not trained when the iterations end stays so, unless
+    /// the labels are to be soft.
+    Alongside,
 }
 
 /// How a network is trained on images.
@@ -211,6 +224,7 @@ impl Recipe {
             pool: PoolRecipe {
                 networks: 3,
                 epochs: 4,
+                timing: PoolTiming::Before,
                 training: TrainingRecipe { lr: 0.05, cutmix: 0.0, ..TrainingRecipe::pool() },
             },
             // Few iterations want larger steps; the rest is what costs time.
@@ -231,7 +245,7 @@ impl Recipe {
         Recipe {
             iterations: 20_000,
             network: NetworkRecipe { depth: 0, width: 128, norm: Norm::Instance, pooling: Pooling::Average },
-            pool: PoolRecipe { networks: 20, epochs: 60, training: TrainingRecipe::pool() },
+            pool: PoolRecipe { networks: 20, epochs: 60, timing: PoolTiming::Before, training: TrainingRecipe::pool() },
             method: MethodRecipe::Ncfm(NcfmRecipe::published()),
             evaluation: EvaluationRecipe::named("ncfm", 10),
             ..Recipe::ncfm()

@@ -86,9 +86,13 @@ fn optimisation_lowers_the_matching_loss() {
 #[test]
 fn a_resumed_run_equals_an_uninterrupted_one() {
     let data = squares(1);
-    let settings = ["", "method.sampling={law=\"network\", lr=1e-2, momentum=0.5, scale=2.0}"];
+    let settings = [
+        "pool.timing=before",
+        "pool.timing=alongside",
+        "method.sampling={law=\"network\", lr=1e-2, momentum=0.5, scale=2.0}",
+    ];
     for setting in settings {
-        let recipe = if setting.is_empty() { recipe() } else { recipe().with(setting).expect("a known key") };
+        let recipe = recipe().with(setting).expect("a known key");
         let begin = || Distillation::new(recipe.clone(), &data, engine()).expect("the recipe fits");
         let whole = bytes(&finish(&mut begin()));
         let units = {
@@ -168,6 +172,31 @@ fn micro_batches_change_a_training_by_rounding_alone() {
     assert_eq!(few.initial, many.initial);
     let apart = few.trained.iter().zip(&many.trained).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(apart < 1e-5, "{apart}");
+}
+
+/// Alongside its pool a run moves canvases from the first unit on, calibrates once a network is trained, and has soft
+/// labels of the whole pool even if its iterations end before.
+#[test]
+fn a_pool_trained_alongside_is_used_as_it_grows() {
+    let data = squares(1);
+    let alongside = |settings: &[&str]| {
+        let begin = recipe().with("pool.timing=alongside").expect("a known key");
+        let recipe = settings.iter().fold(begin, |recipe, setting| recipe.with(setting).expect("a known key"));
+        Distillation::new(recipe, &data, engine()).expect("the recipe fits")
+    };
+    let mut run = alongside(&["iterations=8"]);
+    let first = block_on(run.advance()).expect("it goes on").expect("there is work");
+    assert_eq!((first.phase, first.pool), (Phase::Distill, Some((1, 16))));
+    let losses = finish(&mut run).losses;
+    assert!(losses[0].calibration == 0.0 && losses[7].calibration > 0.0, "{losses:?}");
+
+    let mut run = alongside(&["iterations=1", "labels=soft"]);
+    let mut last = None;
+    while let Some(progress) = block_on(run.advance()).expect("it goes on") {
+        last = Some((progress.phase, progress.done));
+    }
+    assert_eq!(last, Some((Phase::Pool, 16)));
+    assert!(block_on(run.finish()).expect("the run ends").soft.is_some());
 }
 
 #[test]

@@ -286,7 +286,9 @@ impl<'a> Display<'a> {
             Phase::Distill => "distillation",
         };
         let (_, meter) = self.current.get_or_insert_with(|| (progress.phase, self.console.meter(title)));
-        meter.update(progress.done, progress.total, &self.losses);
+        let pool = progress.pool.map(|(done, total)| format!("pool {done} of {total}")).unwrap_or_default();
+        let details = [self.losses.as_str(), &pool].into_iter().filter(|detail| !detail.is_empty());
+        meter.update(progress.done, progress.total, &details.collect::<Vec<_>>().join(", "));
         self.done = progress.done;
     }
 

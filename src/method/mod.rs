@@ -22,8 +22,8 @@ pub enum Advance {
 /// A distillation method in mid-run. Between units all of its state is in the executor's buffers named by
 /// [`Method::buffers`] and in [`Method::cursor`]; everything else is a function of these and of the recipe.
 pub trait Method: Send {
-    /// Does one unit of work.
-    fn advance<'a>(&'a mut self, exec: &'a mut Executor) -> Unit<'a>;
+    /// Does one unit of work. `trained` networks of the pool are finished: the first ones.
+    fn advance<'a>(&'a mut self, exec: &'a mut Executor, trained: usize) -> Unit<'a>;
 
     /// Units in one iteration, the most there are.
     fn units_per_iteration(&self) -> u64;
@@ -65,7 +65,8 @@ pub struct Setting {
     pub rows: Vec<Vec<u32>>,
     /// Number of real images, in the buffer [`REAL_PIXELS`].
     pub real: usize,
-    /// Networks in the pool, in the buffers [`initial`] and [`trained`].
+    /// Networks in the pool. Their initial parameters are in the buffers [`initial`] from the beginning, the trained ones
+    /// in [`trained`] when they are finished.
     pub networks: usize,
 }
 

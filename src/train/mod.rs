@@ -123,9 +123,14 @@ impl Trainer {
         (step + 1).is_multiple_of(self.batches())
     }
 
+    /// The parameters that network `member` starts from.
+    pub(crate) fn initial(&self, member: usize) -> Vec<f32> {
+        self.network.init(&mut self.draws.init.draws(self.seed, member, 0))
+    }
+
     /// Starts the training of network `member`.
     pub(crate) fn start(&self, exec: &Executor, member: usize) -> Result<()> {
-        let theta = self.network.init(&mut self.draws.init.draws(self.seed, member, 0));
+        let theta = self.initial(member);
         exec.set_f32(&self.theta(), &theta)?;
         for state in self.settings.optimiser.states() {
             exec.set_f32(&format!("{}.{state}", self.theta()), &vec![0.0; theta.len()])?;

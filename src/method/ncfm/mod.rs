@@ -52,6 +52,10 @@ pub struct Ncfm {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Cursor {
     iteration: u64,
+    /// Updates of each class so far, on which the optimiser's corrections depend.
+    updates: u64,
+    /// Trained networks that there were when the window was opened.
+    trained: usize,
     next: Step,
     plateau: Plateau,
 }
@@ -79,7 +83,7 @@ impl Ncfm {
     /// [`Error::Limit`] or [`Error::OutOfMemory`] from the engine.
     pub fn new(exec: &mut Executor, recipe: NcfmRecipe, setting: Setting, canvases: &[Vec<f32>]) -> Result<Ncfm> {
         let plateau = Plateau::new(recipe.lr, 0.5, recipe.plateau_patience);
-        let cursor = Cursor { iteration: 0, next: Step::Window, plateau };
+        let cursor = Cursor { iteration: 0, updates: 0, trained: 0, next: Step::Window, plateau };
         let largest = setting.rows.iter().map(Vec::len).max().unwrap_or(0);
         let real = recipe.real_batch.min(largest);
         let parts = setting.micro_batch.parts(real, &setting.network, exec.engine().limits());
@@ -113,10 +117,14 @@ impl Ncfm {
         self.cursor.iteration / self.recipe.real_refresh as u64
     }
 
-    /// The network of this window, and how much of its initial parameters goes into the matching network.
+    /// The network of this window, and how much of its initial parameters goes into the matching network: all, as long as
+    /// no network is trained.
     fn pick(&self) -> (usize, f32) {
         let mut draws = Use::Network.draws(self.setting.seed, 0, self.window());
-        (draws.below(self.setting.networks), draws.uniform() as f32)
+        match self.cursor.trained {
+            0 => (draws.below(self.setting.networks), 1.0),
+            trained => (draws.below(trained), draws.uniform() as f32),
+        }
     }
 
     /// A new window: interpolates the matching network and draws the frequencies.
@@ -176,7 +184,7 @@ impl Ncfm {
         let count = self.recipe.real_batch.min(self.setting.rows[class].len());
         let [re, im] = self.sums(class);
         let sums = [("ncfm.re".to_owned(), re), ("ncfm.im".to_owned(), im)];
-        self.update(exec, "ncfm.match", class, &sums, ("real_scale", 1.0 / count as f32), 1)
+        self.update(exec, "ncfm.match", class, &sums, ("real_scale", 1.0 / count as f32))
     }
 
     fn calibration(&self, exec: &Executor, class: usize, round: u32) -> Result<()> {
@@ -186,10 +194,10 @@ impl Ncfm {
         let parameters = self.recipe.augment.draw(&mut draws, self.pictures(), image, Flavour::All, Sharing::Common);
         self.augment(exec, "ncfm.calibrate", &parameters)?;
         let theta = [("ncfm.trained".to_owned(), trained(self.pick().0))];
-        self.update(exec, "ncfm.calibrate", class, &theta, ("class", class as f32), 2 + u64::from(round))
+        self.update(exec, "ncfm.calibrate", class, &theta, ("class", class as f32))
     }
 
-    /// Runs a program that updates the canvases of a class; `nth` is the number of this update within the iteration.
+    /// Runs a program that updates the canvases of a class.
     fn update(
         &self,
         exec: &Executor,
@@ -197,13 +205,12 @@ impl Ncfm {
         class: usize,
         bindings: &[(String, String)],
         scalar: (&str, f32),
-        nth: u64,
     ) -> Result<()> {
         let generic = self.class_states(usize::MAX).into_iter().zip(self.class_states(class));
         let bound: Vec<(String, String)> = generic.chain(bindings.iter().cloned()).collect();
         let bound: Vec<(&str, &str)> = bound.iter().map(|(slot, buffer)| (slot.as_str(), buffer.as_str())).collect();
-        let step = self.cursor.iteration * (1 + self.recipe.calibrations as u64) + nth;
-        let mut scalars = self.recipe.optimiser.scalars(step, self.cursor.plateau.lr()).to_vec();
+        let lr = self.cursor.plateau.lr();
+        let mut scalars = self.recipe.optimiser.scalars(self.cursor.updates + 1, lr).to_vec();
         scalars.push(scalar);
         exec.run_bound(program, &bound, &scalars)
     }
@@ -241,11 +248,17 @@ impl Ncfm {
         [format!("ncfm.re.{class}"), format!("ncfm.im.{class}")]
     }
 
-    async fn unit(&mut self, exec: &mut Executor) -> Result<Advance> {
+    /// Calibration updates of an iteration: none before a network is trained.
+    fn calibrations(&self) -> usize {
+        if self.cursor.trained == 0 { 0 } else { self.recipe.calibrations }
+    }
+
+    async fn unit(&mut self, exec: &mut Executor, trained: usize) -> Result<Advance> {
         let classes = self.classes() as u32;
         let first_match = Step::Match { class: 0 };
         let next = match self.cursor.next {
             Step::Window => {
+                self.cursor.trained = trained;
                 self.open_window(exec)?;
                 if self.recipe.sampling == Sampling::Normal { Step::Real { class: 0 } } else { Step::Ascend }
             }
@@ -259,14 +272,16 @@ impl Ncfm {
             }
             Step::Match { class } => {
                 self.matching(exec, class as usize)?;
+                self.cursor.updates += u64::from(class + 1 == classes);
                 match class + 1 < classes {
                     true => Step::Match { class: class + 1 },
-                    false if self.recipe.calibrations > 0 => Step::Calibrate { class: 0, round: 0 },
+                    false if self.calibrations() > 0 => Step::Calibrate { class: 0, round: 0 },
                     false => return self.end_iteration(exec).await,
                 }
             }
             Step::Calibrate { class, round } => {
                 self.calibration(exec, class as usize, round)?;
+                self.cursor.updates += u64::from(class + 1 == classes);
                 match (class + 1 < classes, (round as usize) + 1 < self.recipe.calibrations) {
                     (true, _) => Step::Calibrate { class: class + 1, round },
                     (false, true) => Step::Calibrate { class: 0, round: round + 1 },
@@ -292,9 +307,12 @@ impl Ncfm {
             exec.copy(&canvas_of(class), &good(class))?;
         }
         let classes = self.classes() as f32;
-        let rounds = self.recipe.calibrations.max(1) as f32;
+        let rounds = self.calibrations().max(1) as f32;
         let (matching, calibration) = (read[0] / classes, read[1] / classes / rounds);
-        self.cursor.plateau.step(f64::from(matching + calibration));
+        // Losses without calibration are no measure for those with it.
+        if self.cursor.trained > 0 {
+            self.cursor.plateau.step(f64::from(matching + calibration));
+        }
         self.cursor.iteration += 1;
         let fresh = self.cursor.iteration.is_multiple_of(self.recipe.real_refresh as u64);
         self.cursor.next = if fresh { Step::Window } else { Step::Match { class: 0 } };
@@ -303,8 +321,8 @@ impl Ncfm {
 }
 
 impl Method for Ncfm {
-    fn advance<'a>(&'a mut self, exec: &'a mut Executor) -> Unit<'a> {
-        Box::pin(self.unit(exec))
+    fn advance<'a>(&'a mut self, exec: &'a mut Executor, trained: usize) -> Unit<'a> {
+        Box::pin(self.unit(exec, trained))
     }
 
     fn units_per_iteration(&self) -> u64 {
