@@ -10,7 +10,9 @@ pub(super) struct Avx2(());
 
 impl Avx2 {
     pub(super) fn new() -> Avx2 {
-        assert!(super::supports(crate::engine::cpu::Isa::Avx2), "this machine has no AVX2 and FMA");
+        use std::arch::is_x86_feature_detected as has;
+        // Not `Isa::available`, which allocates: this is asked in every call.
+        assert!(has!("avx2") && has!("fma"), "this machine has no AVX2 and FMA");
         Avx2(())
     }
 }

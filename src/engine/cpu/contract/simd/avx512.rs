@@ -10,7 +10,10 @@ pub(super) struct Avx512(());
 
 impl Avx512 {
     pub(super) fn new() -> Avx512 {
-        assert!(super::supports(crate::engine::cpu::Isa::Avx512), "this machine has no AVX-512");
+        use std::arch::is_x86_feature_detected as has;
+        // Not `Isa::available`, which allocates: this is asked in every call.
+        let all = has!("avx512f") && has!("avx512bw") && has!("avx512dq") && has!("avx512vl") && has!("fma");
+        assert!(all, "this machine has no AVX-512");
         Avx512(())
     }
 }

@@ -52,12 +52,7 @@ pub(super) trait Task {
     fn run<S: Simd>(self, simd: S);
 }
 
-/// Whether this build and machine have the instructions.
-pub(super) fn supports(isa: Isa) -> bool {
-    Isa::available().contains(&isa)
-}
-
-/// Runs `task` with the instructions of `isa`, which [`supports`] must have confirmed.
+/// Runs `task` with the instructions of `isa`. Panics if the machine does not have them.
 pub(super) fn dispatch(isa: Isa, task: impl Task) {
     match isa {
         Isa::Baseline => task.run(plain::Plain),
