@@ -63,6 +63,11 @@ impl Trainer {
         Ok(trainer)
     }
 
+    /// The programs that it runs, one a size of batch.
+    pub(crate) fn programs<'e>(&self, exec: &'e Executor) -> impl Iterator<Item = &'e Program> {
+        self.batch_sizes().into_iter().filter_map(|batch| exec.program(&self.program_name(batch)))
+    }
+
     /// Name of the buffer of the parameters being trained.
     pub(crate) fn theta(&self) -> String {
         format!("{}.theta", self.name)

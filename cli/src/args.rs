@@ -84,6 +84,9 @@ pub struct DistillArgs {
     /// End after the iteration that passes this time, evaluation not counted: 90s, 15m, 1h30m
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub time_budget: Option<Duration>,
+    /// Print the programs that the run would execute, with what they cost, and distil nothing
+    #[arg(long)]
+    pub explain: bool,
     /// Leave out the accuracies
     #[arg(long)]
     pub no_evaluate: bool,
@@ -96,6 +99,7 @@ pub struct DistillArgs {
     /// Go on with an interrupted run; everything but engine, budget and evaluation is as it was
     #[arg(long, value_name = "DIR", conflicts_with_all = [
         "SourceArgs", "RecipeArgs", "images_per_class", "iterations", "protocol", "repeats", "pool", "out", "force",
+        "explain",
     ])]
     pub resume: Option<PathBuf>,
 }

@@ -9,6 +9,7 @@ mod console;
 mod distill;
 mod engines;
 mod evaluate;
+mod explain;
 mod export;
 mod failure;
 mod format;

@@ -84,4 +84,8 @@ impl Executable for Metered {
         self.flops.fetch_add(self.cost, Ordering::Relaxed);
         self.executable.run(buffers, scalars)
     }
+
+    fn explain(&self) -> Option<String> {
+        self.executable.explain()
+    }
 }

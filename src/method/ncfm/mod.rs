@@ -34,6 +34,7 @@ use crate::{
         optim::Optimiser,
         schedule::Plateau,
     },
+    program::Program,
     recipe::{Initialisation, NcfmRecipe, Sampling},
     streams::Use,
 };
@@ -78,7 +79,7 @@ impl Ncfm {
         let plateau = Plateau::new(recipe.lr, 0.5, recipe.plateau_patience);
         let cursor = Cursor { iteration: 0, next: Step::Window, plateau };
         let ncfm = Ncfm { recipe, setting, cursor };
-        for program in programs::all(&ncfm.recipe, &ncfm.setting)? {
+        for program in Ncfm::programs(&ncfm.recipe, &ncfm.setting)? {
             exec.load(program)?;
         }
         let shape = ncfm.setting.network.image().batch(ncfm.setting.images_per_class);
@@ -97,6 +98,14 @@ impl Ncfm {
             exec.set_f32("ncfm.psi", &table.init(&mut Use::SamplingInit.draws(ncfm.setting.seed, 0, 0)))?;
         }
         Ok(ncfm)
+    }
+
+    /// The programs of a run.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the settings do not fit together.
+    pub fn programs(recipe: &NcfmRecipe, setting: &Setting) -> Result<Vec<Program>> {
+        programs::all(recipe, setting)
     }
 
     fn classes(&self) -> usize {
