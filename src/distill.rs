@@ -141,6 +141,22 @@ impl Distillation {
         &self.losses
     }
 
+    /// The programs that what is left of the run executes, those that train the pool first.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the settings do not fit together.
+    pub fn programs(&self) -> Result<Vec<Program>> {
+        let training = self.training.iter().flat_map(|training| training.programs(&self.exec));
+        let mut programs: Vec<Program> = training.cloned().collect();
+        let MethodRecipe::Ncfm(ncfm) = &self.recipe.method;
+        programs.extend(Ncfm::programs(ncfm, &self.data.setting, self.exec.engine().limits())?);
+        if self.recipe.labels == Labels::Soft {
+            let canvases = self.data.classes.len() * self.recipe.images_per_class;
+            programs.push(self.soft_program(canvases, ncfm.factor)?);
+        }
+        Ok(programs)
+    }
+
     /// Does one bounded unit of work; `None` when there is nothing left to do.
     ///
     /// # Errors

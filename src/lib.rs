@@ -1,4 +1,5 @@
 //! Attar distils a labelled image data set into a few synthetic images per class.
+pub mod bench;
 pub mod data;
 pub mod distill;
 pub mod engine;

@@ -11,6 +11,7 @@ use crate::{
     graph::Kind,
     method,
     nn::{Architecture, ImageSize, Network},
+    program::Program,
     recipe::Recipe,
     streams::Use,
     train::{Course, Trainer, TrainingDraws, one_hot},
@@ -165,6 +166,11 @@ impl PoolTraining {
 
     pub(crate) fn restore(&mut self, cursor: PoolCursor) {
         self.cursor = cursor;
+    }
+
+    /// The programs that it runs.
+    pub(crate) fn programs<'e>(&self, exec: &'e Executor) -> impl Iterator<Item = &'e Program> {
+        self.trainer.programs(exec)
     }
 
     /// Names of the buffers that a checkpoint holds.

@@ -53,6 +53,8 @@ pub enum Command {
     Pool(PoolArgs),
     /// List the engines of this machine; `auto` takes the marked one
     Engines,
+    /// Measure how fast an engine is, beside the best that this machine's processor can do
+    Bench(BenchArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -82,6 +84,9 @@ pub struct DistillArgs {
     /// End after the iteration that passes this time, evaluation not counted: 90s, 15m, 1h30m
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub time_budget: Option<Duration>,
+    /// Print the programs that the run would execute, with what they cost, and distil nothing
+    #[arg(long)]
+    pub explain: bool,
     /// Leave out the accuracies
     #[arg(long)]
     pub no_evaluate: bool,
@@ -94,6 +99,7 @@ pub struct DistillArgs {
     /// Go on with an interrupted run; everything but engine, budget and evaluation is as it was
     #[arg(long, value_name = "DIR", conflicts_with_all = [
         "SourceArgs", "RecipeArgs", "images_per_class", "iterations", "protocol", "repeats", "pool", "out", "force",
+        "explain",
     ])]
     pub resume: Option<PathBuf>,
 }
@@ -223,6 +229,16 @@ pub struct PoolArgs {
     pub force: bool,
 }
 
+#[derive(Debug, clap::Args)]
+pub struct BenchArgs {
+    /// Which to measure, one of `attar engines`
+    #[arg(long, value_name = "NAME", default_value = "auto")]
+    pub engine: String,
+    /// Channels of the networks; speeds are quoted at 128
+    #[arg(long, value_name = "N", default_value_t = 128, value_parser = width)]
+    pub width: usize,
+}
+
 impl SourceArgs {
     /// The side that images are resized to.
     pub fn size(&self) -> Option<usize> {
@@ -272,6 +288,12 @@ impl RecipeArgs {
 /// A seed of 32 bits: enough never to meet one again, short enough to be typed, and a number in every JSON reader.
 fn draw_seed() -> Result<u64> {
     Ok(getrandom::u32().map(u64::from).map_err(|error| Error::io("the system's random numbers", error))?)
+}
+
+/// The widths that a machine has memory for.
+fn width(text: &str) -> Result<usize, String> {
+    let width = text.parse().map_err(|_| "give a whole number".to_owned())?;
+    if (1..=1024).contains(&width) { Ok(width) } else { Err("give a width from 1 to 1024".into()) }
 }
 
 fn parse_duration(text: &str) -> Result<Duration, String> {

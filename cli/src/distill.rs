@@ -19,6 +19,7 @@ use crate::{
     args::DistillArgs,
     console::Console,
     evaluate::{Baselines, Judge},
+    explain,
     failure::{Failure, Result},
     inspect::file_size,
     progress::Meter,
@@ -48,6 +49,9 @@ pub fn run(args: &DistillArgs, console: &Console) -> Result<()> {
     let room = Room::new(&run, console, &signals)?;
     run.engine = room.engine.name().into();
     let work = room.begin(&run)?;
+    if args.explain {
+        return explain::run(&work, &room.engine, console);
+    }
     let name = format!("{}-{}-ipc{}", room.source.name, run.recipe.method.name(), run.recipe.images_per_class);
     let dir = RunDir::claim(args.out.as_deref(), &name, args.force, &run)?;
     room.distil(&dir, run, work)

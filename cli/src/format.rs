@@ -26,6 +26,11 @@ pub fn bytes(bytes: u64) -> String {
     format!("{value:.2} TB")
 }
 
+/// `950 FLOP`, `12.5 kFLOP`, `26.0 GFLOP`: as [`bytes`].
+pub fn flops(flops: u64) -> String {
+    bytes(flops).replace('B', "FLOP")
+}
+
 /// `4.2/s`, or `2.4 s each` for what takes longer than a second.
 pub fn rate(per_second: f64) -> String {
     match per_second {
@@ -83,6 +88,7 @@ mod tests {
             [999, 1000, 62_149, 999_960, 4_396_000_000].map(bytes),
             ["999 B", "1.00 kB", "62.1 kB", "1.00 MB", "4.40 GB"]
         );
+        assert_eq!([950, 25_981_616_128].map(flops), ["950 FLOP", "26.0 GFLOP"]);
         assert_eq!([0.0, 0.4, 4.21, 421.0].map(rate), ["-", "2.5 s each", "4.2/s", "421/s"]);
     }
 

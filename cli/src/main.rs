@@ -4,10 +4,12 @@
 //! stderr. Each command has a file of its own; what they share is in the others.
 
 mod args;
+mod bench;
 mod console;
 mod distill;
 mod engines;
 mod evaluate;
+mod explain;
 mod export;
 mod failure;
 mod format;
@@ -53,5 +55,6 @@ fn run(command: &Command, console: &Console) -> Result<()> {
         Command::Export(args) => export::run(args, console),
         Command::Pool(args) => pool::run(args, console),
         Command::Engines => engines::run(console),
+        Command::Bench(args) => bench::run(args, console),
     }
 }

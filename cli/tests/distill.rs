@@ -159,3 +159,28 @@ fn a_pool_trained_before_gives_the_same_set() {
     place.distill(&["-q", "--seed=3", "--out=c", "--pool=out/toy-ncfm-2.pool"]).fails(1, &["other images", "seed"]);
     assert!(place.names("c").is_empty());
 }
+
+#[test]
+fn an_explained_run_shows_its_programs_and_does_not_begin() {
+    let place = Place::with_toy();
+    let programs = place.distill(&["--explain", "--json", "--set=labels=soft"]).json();
+    let names: Vec<&str> = programs.as_array().unwrap().iter().map(|one| one["program"].as_str().unwrap()).collect();
+    let expected = [
+        "pool.training.step10",
+        "ncfm.interpolate",
+        "ncfm.frequencies",
+        "ncfm.real",
+        "ncfm.match",
+        "ncfm.calibrate",
+        "soft",
+    ];
+    assert_eq!(names, expected);
+    for program in programs.as_array().unwrap() {
+        let [nodes, flops, contractions] =
+            ["nodes", "flops", "contraction_flops"].map(|key| program[key].as_u64().unwrap());
+        assert!(nodes > 0 && flops > 0 && contractions <= flops, "{program}");
+    }
+    let text = place.distill(&["--explain"]).well().stdout;
+    assert!(text.contains("\nncfm.match: ") && text.contains("= conv2d "), "{text}");
+    assert!(place.names("out").is_empty());
+}

@@ -76,6 +76,12 @@ pub trait Executable: Send + Sync {
     /// Queues one run on `buffers`, one a slot, in the order of [`Program::slots`], each of the slot's kind and
     /// shape. A buffer that the run writes must not be bound to a second slot. Does not wait for the device.
     fn run(&self, buffers: &[&Buffer], scalars: &Scalars) -> Result<()>;
+
+    /// What the engine made of the program (kernels, memory), for people to read; `None` from an engine that walks the
+    /// program as it stands.
+    fn explain(&self) -> Option<String> {
+        None
+    }
 }
 
 /// The values of one call that are not in buffers.

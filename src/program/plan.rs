@@ -122,7 +122,10 @@ pub struct Instruction {
 #[derive(Debug, Clone)]
 pub enum What {
     /// Elements of a value, seen through a view of as many elements as the register has in all blocks.
-    Load { value: ValueId, view: View },
+    Load {
+        value: ValueId,
+        view: View,
+    },
     /// The one operand in every element.
     Fill,
     Unary(Unary),
@@ -134,13 +137,23 @@ pub enum What {
     /// The second operand where the first is positive, else 0.
     Gated,
     /// Draw number i of the stream for element number i of the node.
-    Random { law: Law, stream: u32 },
+    Random {
+        law: Law,
+        stream: u32,
+    },
     /// Over `axes` of each row of sizes `dims` (or over the rows of a [`Frame::Columns`], where `dims` is empty).
-    Reduce { reduce: Reduce, dims: Vec<usize>, axes: Vec<usize> },
+    Reduce {
+        reduce: Reduce,
+        dims: Vec<usize>,
+        axes: Vec<usize>,
+    },
     /// The sum of products of the operands over all of each row.
     Dot,
     /// Elements of each row, of `from` elements, seen through a view.
-    Move { from: usize, view: View },
+    Move {
+        from: usize,
+        view: View,
+    },
 }
 
 /// What an instruction reads.
@@ -150,7 +163,10 @@ pub enum Operand {
     /// A word of the call's block of scalars.
     Scalar(u32),
     /// An array, each element of it `repeat` times in a row.
-    Array { register: Register, repeat: usize },
+    Array {
+        register: Register,
+        repeat: usize,
+    },
 }
 
 impl Plan {
@@ -180,11 +196,17 @@ impl Plan {
             }
         }
     }
-
 }
 
-impl fmt::Display for Plan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Plan {
+    /// The plan as text, with an engine's remark on step number i where `remark(i)` has one.
+    pub fn describe(&self, remark: &dyn Fn(usize) -> Option<String>) -> String {
+        let mut text = String::new();
+        self.write(&mut text, remark).expect("a string takes all that is written");
+        text
+    }
+
+    fn write(&self, f: &mut impl fmt::Write, remark: &dyn Fn(usize) -> Option<String>) -> fmt::Result {
         writeln!(
             f,
             "plan {}: {} kernels, {:.3} GFLOP in contractions, {:.1} MB moved, {:.1} MB of memory",
@@ -194,9 +216,9 @@ impl fmt::Display for Plan {
             self.bytes() as f64 / 1e6,
             self.arena as f64 * 4.0 / 1e6,
         )?;
-        for step in &self.steps {
+        for (index, step) in self.steps.iter().enumerate() {
             match step {
-                Step::Single(single) => self.single(f, single)?,
+                Step::Single(single) => self.single(f, single, remark(index))?,
                 Step::Fused(fused) => self.fused(f, fused)?,
             }
         }
@@ -204,10 +226,8 @@ impl fmt::Display for Plan {
             writeln!(f, "  copy {} to `{}`", self.value(*value), self.program.slots()[*slot as usize].name)
         })
     }
-}
 
-impl Plan {
-    fn single(&self, f: &mut fmt::Formatter<'_>, single: &Single) -> fmt::Result {
+    fn single(&self, f: &mut impl fmt::Write, single: &Single, remark: Option<String>) -> fmt::Result {
         let node = self.program.node(single.node);
         write!(f, "  {} {} <- {}", self.value(single.output), node.shape, self.program.operation(node))?;
         for part in &single.inputs {
@@ -217,10 +237,11 @@ impl Plan {
             }
         }
         let cost = self.program.node_cost(node);
-        writeln!(f, "  ({:.1} MFLOP, {:.2} MB)", cost.flops as f64 / 1e6, cost.bytes as f64 / 1e6)
+        let remark = remark.map_or(String::new(), |remark| format!("; {remark}"));
+        writeln!(f, "  ({:.1} MFLOP, {:.2} MB{remark})", cost.flops as f64 / 1e6, cost.bytes as f64 / 1e6)
     }
 
-    fn fused(&self, f: &mut fmt::Formatter<'_>, fused: &Fused) -> fmt::Result {
+    fn fused(&self, f: &mut impl fmt::Write, fused: &Fused) -> fmt::Result {
         let frame = match fused.frame {
             Frame::Rows { rows } => format!("{rows} rows"),
             Frame::Columns { rows, columns } => format!("{columns} columns of {rows}"),
@@ -240,7 +261,10 @@ impl Plan {
             }
             writeln!(f)?;
         }
-        fused.stores.iter().try_for_each(|(register, value)| writeln!(f, "    {} = r{}", self.value(*value), register.0))
+        fused
+            .stores
+            .iter()
+            .try_for_each(|(register, value)| writeln!(f, "    {} = r{}", self.value(*value), register.0))
     }
 
     fn what(&self, instruction: &Instruction) -> String {
@@ -274,5 +298,11 @@ impl Plan {
             Place::Constant(_) => format!("constant %{}", found.node.0),
             Place::Arena(_) => format!("%{}", found.node.0),
         }
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.describe(&|_| None))
     }
 }

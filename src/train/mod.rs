@@ -18,6 +18,7 @@ use crate::{
         augment::{self, Parameters},
         mix::CutBox,
     },
+    program::Program,
     recipe::{MicroBatch, TrainingRecipe},
     streams::Use,
 };
@@ -99,6 +100,12 @@ impl Trainer {
             exec.set_rows(&trainer.part(part), &rows)?;
         }
         Ok(trainer)
+    }
+
+    /// The programs that it runs.
+    pub(crate) fn programs<'e>(&self, exec: &'e Executor) -> impl Iterator<Item = &'e Program> {
+        let names = ["prepare", "gradient", "update"].map(|part| self.named(part));
+        names.into_iter().filter_map(|name| exec.program(&name))
     }
 
     /// Name of the buffer of the parameters being trained.

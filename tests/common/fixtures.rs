@@ -4,7 +4,7 @@
 use std::{cell::RefCell, collections::BTreeMap, collections::BTreeSet, path::PathBuf, sync::Arc};
 
 use attar::{
-    engine::{Engine, Scalars, reference::Reference},
+    engine::{Engine, Scalars},
     graph::{Graph, Tensor},
     nn::{Architecture, ImageSize, Network},
     program::Program,
@@ -12,7 +12,7 @@ use attar::{
 };
 use safetensors::{Dtype, SafeTensors};
 
-use super::{Value, engines, run};
+use super::{Value, run};
 
 /// The tensors of one file, and what has been checked of its outputs.
 pub struct Topic {
@@ -36,29 +36,34 @@ enum Tolerance {
     Exact,
 }
 
-/// Runs `check` on every engine for the topic of this name, and makes sure that no output was left unchecked.
-pub fn each_engine(name: &str, check: impl Fn(&Topic, &Arc<dyn Engine>)) {
-    let topic = Topic::load(name);
-    let mut all = engines();
-    all.push(Arc::new(Reference::f32()));
-    all.push(Arc::new(Reference::f64()));
-    for engine in &all {
-        topic.checked.borrow_mut().clear();
-        check(&topic, engine);
-        let checked = topic.checked.borrow();
-        let missed: Vec<&String> = topic.tolerances.keys().filter(|name| !checked.contains(*name)).collect();
-        assert!(missed.is_empty(), "{name}: unchecked outputs {missed:?}");
+/// Where the files of fixtures are.
+pub trait Fixtures {
+    /// The contents of a file.
+    fn read(&self, file: &str) -> Vec<u8>;
+}
+
+/// Files in a folder.
+pub struct Folder(PathBuf);
+
+impl Default for Folder {
+    /// The one that `ATTAR_FIXTURES` names, else the crate's own.
+    fn default() -> Folder {
+        let own = || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures"));
+        Folder(std::env::var_os("ATTAR_FIXTURES").map_or_else(own, PathBuf::from))
+    }
+}
+
+impl Fixtures for Folder {
+    fn read(&self, file: &str) -> Vec<u8> {
+        let path = self.0.join(file);
+        std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 }
 
 impl Topic {
-    fn load(name: &str) -> Topic {
-        let own = || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures"));
-        let folder = std::env::var_os("ATTAR_FIXTURES").map_or_else(own, PathBuf::from);
-        let read = |file: String| {
-            std::fs::read(folder.join(&file)).unwrap_or_else(|error| panic!("{}/{file}: {error}", folder.display()))
-        };
-        let bytes = read(format!("{name}.safetensors"));
+    /// Reads a topic's tensors and tolerances.
+    pub fn load(name: &str, fixtures: &dyn Fixtures) -> Topic {
+        let bytes = fixtures.read(&format!("{name}.safetensors"));
         let file = SafeTensors::deserialize(&bytes).expect("a safetensors file");
         let stored = |view: &safetensors::tensor::TensorView<'_>| {
             let words = view.data().chunks_exact(4).map(|word| [word[0], word[1], word[2], word[3]]);
@@ -70,7 +75,7 @@ impl Topic {
             Stored { shape: view.shape().to_vec(), values }
         };
         let tensors = file.iter().map(|(name, view)| (name.to_owned(), stored(&view))).collect();
-        let all: serde_json::Value = serde_json::from_slice(&read("tolerances.json".into())).expect("JSON");
+        let all: serde_json::Value = serde_json::from_slice(&fixtures.read("tolerances.json")).expect("JSON");
         let tolerance = |entry: &serde_json::Value| {
             let tol = entry["tol"].as_f64().expect("a number");
             match entry["kind"].as_str() {
@@ -83,6 +88,13 @@ impl Topic {
         let listed = all[name].as_object().expect("an object a topic");
         let tolerances = listed.iter().map(|(name, entry)| (name.clone(), tolerance(entry))).collect();
         Topic { name: name.into(), tensors, tolerances, checked: RefCell::default() }
+    }
+
+    /// That every output was compared.
+    pub fn assert_complete(&self) {
+        let checked = self.checked.borrow();
+        let missed: Vec<&String> = self.tolerances.keys().filter(|name| !checked.contains(*name)).collect();
+        assert!(missed.is_empty(), "{}: unchecked outputs {missed:?}", self.name);
     }
 
     /// What stands before `suffix` in the names that end with it: the independent cases of a file.

@@ -6,6 +6,7 @@ mod report;
 mod setup;
 mod steps;
 mod test;
+mod wasm;
 
 use std::{env, process::ExitCode};
 
@@ -13,13 +14,15 @@ const HELP: &str = "\
 Usage: cargo xtask <COMMAND>
 
 Commands:
-  test  Run every check and test, cheapest first, and end with a line `N passed, N failed`
-  help  Print this text";
+  test        Run every check and test, cheapest first, and end with a line `N passed, N failed`
+  bench-wasm  Measure how fast WebAssembly is under Node
+  help        Print this text";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["test"] => test::run(),
+        ["bench-wasm"] => wasm::bench(),
         [] | ["help" | "--help" | "-h"] => {
             println!("{HELP}");
             ExitCode::SUCCESS

@@ -9,6 +9,9 @@ use std::{
 /// Where the core is checked for the browser.
 pub const WASM_TARGET: &str = "wasm32-unknown-unknown";
 
+/// The oldest that is still maintained.
+const OLDEST_NODE: u32 = 20;
+
 const APT_UPDATE: &[&str] = &["update"];
 const APT_INSTALL: &[&str] = &["install", "-y", "--no-install-recommends", "mesa-vulkan-drivers", "libvulkan1"];
 
@@ -41,6 +44,20 @@ fn wasm_target_is_installed() -> bool {
         .args(["--print", "target-libdir", "--target", WASM_TARGET])
         .output()
         .is_ok_and(|output| Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir())
+}
+
+/// A Node that knows the vector instructions of WebAssembly.
+pub fn node() -> Need {
+    let version = Command::new("node").arg("--version").output();
+    let text = version.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
+    let major = text.strip_prefix('v').and_then(|text| text.split('.').next()?.parse().ok());
+    match major {
+        Some(OLDEST_NODE..) => Need::Met,
+        Some(_) => {
+            Need::Unmet(format!("Node {text} is too old; install {OLDEST_NODE} or later from https://nodejs.org"))
+        }
+        None => Need::Unmet(format!("there is no Node here; install {OLDEST_NODE} or later from https://nodejs.org")),
+    }
 }
 
 /// A Vulkan adapter for the WebGPU engine. On Linux the software adapter of Mesa will do and is installed if we may;
@@ -104,6 +121,6 @@ fn is_root() -> bool {
 }
 
 /// Runs a command; one that cannot be started has failed too.
-fn succeeds(command: &mut Command) -> bool {
+pub fn succeeds(command: &mut Command) -> bool {
     command.status().is_ok_and(|status| status.success())
 }

@@ -7,7 +7,10 @@ use std::{
     process::Command,
 };
 
-use crate::setup::{self, Need, WASM_TARGET};
+use crate::{
+    setup::{self, Need},
+    wasm,
+};
 
 /// Every engine that a test can reach without special hardware. All native steps name the same set: cargo compiles
 /// candle and wgpu anew for each set of features.
@@ -33,7 +36,7 @@ pub enum Action {
 pub fn all() -> Vec<Step> {
     let adapter = setup::vulkan_adapter();
     let mut steps = vec![formatting()];
-    steps.extend(wasm());
+    steps.extend(wasm::steps());
     steps.extend([native_clippy(), docs(), cuda(), tests(&adapter)]);
     if let Need::Unmet(what_to_do) = adapter {
         steps.push(Step { name: "tests on WebGPU", action: Action::Skip(what_to_do) });
@@ -43,22 +46,6 @@ pub fn all() -> Vec<Step> {
 
 fn formatting() -> Step {
     check("formatting", cargo(&["fmt", "--all", "--check"]))
-}
-
-/// The core alone, with and without its only engine for the browser, under the stricter configuration.
-fn wasm() -> [Step; 2] {
-    let target = setup::wasm_target();
-    let variants: [(_, &[&str]); 2] =
-        [("clippy for wasm32", &[]), ("clippy for wasm32 with webgpu", &["--features", "webgpu"])];
-    variants.map(|(name, features)| {
-        if let Need::Unmet(what_to_do) = &target {
-            return Step { name, action: Action::Skip(what_to_do.clone()) };
-        }
-        let mut command = cargo(&["clippy", "--release", "--package", "attar", "--lib", "--target", WASM_TARGET]);
-        command.arg("--no-default-features").args(features).args(["--", "-D", "warnings"]);
-        command.env("CLIPPY_CONF_DIR", root().join("xtask/clippy-wasm"));
-        check(name, command)
-    })
 }
 
 fn native_clippy() -> Step {
@@ -101,18 +88,20 @@ fn tests(adapter: &Need) -> Step {
     Step { name: "tests", action: Action::Tests(command) }
 }
 
-fn check(name: &'static str, command: Command) -> Step {
+/// Passed if this command succeeds.
+pub fn check(name: &'static str, command: Command) -> Step {
     Step { name, action: Action::Check(command) }
 }
 
 /// The cargo that runs us, at the root of the workspace.
-fn cargo(arguments: &[&str]) -> Command {
+pub fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root()).args(arguments);
     command
 }
 
-fn root() -> PathBuf {
+/// The root of the workspace.
+pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the root of the workspace").into()
 }
 

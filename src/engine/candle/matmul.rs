@@ -18,7 +18,7 @@ pub(super) fn matmul(context: &Context, a: (&Tensor, bool), b: (&Tensor, bool), 
 
 /// A matrix to read, with the distances of its rows and of its columns.
 #[derive(Clone, Copy)]
-pub(super) struct Matrix<'a> {
+pub(crate) struct Matrix<'a> {
     pub values: &'a [f32],
     pub row: usize,
     pub column: usize,
@@ -43,7 +43,7 @@ impl<'a> Matrix<'a> {
 /// `c = a b`, or `c += a b`, with `a [m, k]`, `b [k, n]` and row-major `c [m, n]`. With `parallel` all threads take
 /// part; otherwise it is one of many products that run side by side.
 #[expect(clippy::fn_params_excessive_bools, reason = "two independent choices of one caller each")]
-pub(super) fn product(
+pub(crate) fn product(
     (m, n, k): (usize, usize, usize),
     c: &mut [f32],
     accumulate: bool,

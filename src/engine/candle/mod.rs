@@ -25,6 +25,8 @@ mod tests;
 mod tile;
 mod unfold;
 
+pub(crate) use matmul::{Matrix, product};
+
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicU64, Ordering},

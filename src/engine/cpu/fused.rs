@@ -3,9 +3,9 @@
 
 use super::{
     block::{Block, Op, Position},
-    vector::Vector,
     memory::LINE,
     parallel,
+    vector::Vector,
 };
 use crate::{
     engine::Scalars,
@@ -114,7 +114,8 @@ impl Kernel {
             }
         }
         for &(register, value) in &fused.stores {
-            let free = self.homes[register.index()] == Home::Scratch(0) && self.lies_together(self.each[register.index()]);
+            let free =
+                self.homes[register.index()] == Home::Scratch(0) && self.lies_together(self.each[register.index()]);
             if free && !self.overwrites(register, value, values, &lives) {
                 self.homes[register.index()] = Home::Written(value);
             } else {
@@ -132,7 +133,8 @@ impl Kernel {
         self.code.iter().any(|op| match &op.what {
             What::Load { value, .. } => {
                 let old = matches!(values[value.index()].place, Place::Slot(place) if place == slot);
-                let elementwise = !matches!(self.code[defined].what, What::Reduce { .. } | What::Dot | What::Move { .. });
+                let elementwise =
+                    !matches!(self.code[defined].what, What::Reduce { .. } | What::Dot | What::Move { .. });
                 old && (lives[op.to.index()].last > defined || !elementwise)
             }
             _ => false,
@@ -142,8 +144,11 @@ impl Kernel {
     fn place_scratch(&mut self, lives: &[Interval]) {
         let scratch: Vec<usize> =
             (0..self.homes.len()).filter(|&index| matches!(self.homes[index], Home::Scratch(_))).collect();
-        let intervals: Vec<Interval> =
-            scratch.iter().map(|&index| lives[index]).map(|life| Interval { first: life.first.min(life.last), ..life }).collect();
+        let intervals: Vec<Interval> = scratch
+            .iter()
+            .map(|&index| lives[index])
+            .map(|life| Interval { first: life.first.min(life.last), ..life })
+            .collect();
         let (places, total) = allocate(&intervals, LINE);
         for (index, place) in scratch.into_iter().zip(places) {
             self.homes[index] = Home::Scratch(place);

@@ -1,5 +1,8 @@
 //! A loaded program: its plan with kernels made for its shapes.
-#![expect(unsafe_code, reason = "kernels reach values by pointers, as parts of one value are written by several threads")]
+#![expect(
+    unsafe_code,
+    reason = "kernels reach values by pointers, as parts of one value are written by several threads"
+)]
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -63,7 +66,8 @@ impl Loaded {
         };
         let kernels: Vec<Ready> = plan.steps.iter().map(ready).collect();
         let workers = parallel::workers();
-        let fused = || kernels.iter().filter_map(|kernel| if let Ready::Fused(fused) = kernel { Some(fused) } else { None });
+        let fused =
+            || kernels.iter().filter_map(|kernel| if let Ready::Fused(fused) = kernel { Some(fused) } else { None });
         let each_worker = fused().map(Kernel::scratch).max().unwrap_or(0);
         let most_registers = fused().map(Kernel::registers).max().unwrap_or(0);
         let nodes = kernels.iter().map(|kernel| if let Ready::Node(node) = kernel { node.scratch() } else { 0 });
@@ -133,11 +137,20 @@ impl Loaded {
 impl Executable for Loaded {
     fn run(&self, buffers: &[&Buffer], scalars: &Scalars) -> Result<()> {
         check_run(&self.plan.program, buffers, scalars)?;
-        let (mut common, mut pointers) = (self.shared.lock(), self.pointers.lock().unwrap_or_else(PoisonError::into_inner));
+        let (mut common, mut pointers) =
+            (self.shared.lock(), self.pointers.lock().unwrap_or_else(PoisonError::into_inner));
         let (common, pointers) = (&mut *common, &mut *pointers);
         self.bind(pointers, buffers, common)?;
         self.steps(pointers, common, scalars);
         self.commit(pointers, buffers)
+    }
+
+    fn explain(&self) -> Option<String> {
+        let remark = |step: usize| match &self.kernels[step] {
+            Ready::Node(node) => node.name(),
+            Ready::Fused(_) => None,
+        };
+        Some(self.plan.describe(&remark))
     }
 }
 

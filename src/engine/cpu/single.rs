@@ -2,8 +2,7 @@
 #![expect(unsafe_code, reason = "values are reached by pointers")]
 
 use super::{
-    Kernels,
-    Isa,
+    Isa, Kernels,
     contract::Contraction,
     run::Bound,
     vector::{Padding, Resampling, Vector, solve_scratch},
@@ -59,9 +58,7 @@ impl Node {
             Op::Sample2d { border } => Work::Sample(resampling(*border, shape(0), node.shape)),
             Op::Sample2dTranspose { border } => Work::SampleTranspose(resampling(*border, node.shape, shape(0))),
             Op::Concat { axis } => Work::Concat { rows: node.shape.iter().take(*axis as usize).product() },
-            Op::Pad { low, interior } => {
-                Work::Pad(Padding::new(&shape(0).dims(), low, interior, &node.shape.dims()))
-            }
+            Op::Pad { low, interior } => Work::Pad(Padding::new(&shape(0).dims(), low, interior, &node.shape.dims())),
             Op::SolveSpd => Work::Solve { n: node.shape.dim(0), m: node.shape.dim(1) },
             op => Work::Contraction(contraction(op, [shape(0), shape(1)], node.shape, kernels)),
         };

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Advance, Method, REAL_PIXELS, Setting, Unit, initial, trained};
 use crate::{
-    engine::Executor,
+    engine::{Executor, Limits},
     error::{Error, Result},
     graph::Kind,
     micro_batch::{Parts, padded},
@@ -35,6 +35,7 @@ use crate::{
         optim::Optimiser,
         schedule::Plateau,
     },
+    program::Program,
     recipe::{Initialisation, NcfmRecipe, Sampling},
     streams::Use,
 };
@@ -84,11 +85,10 @@ impl Ncfm {
     pub fn new(exec: &mut Executor, recipe: NcfmRecipe, setting: Setting, canvases: &[Vec<f32>]) -> Result<Ncfm> {
         let plateau = Plateau::new(recipe.lr, 0.5, recipe.plateau_patience);
         let cursor = Cursor { iteration: 0, updates: 0, trained: 0, next: Step::Window, plateau };
-        let largest = setting.rows.iter().map(Vec::len).max().unwrap_or(0);
-        let real = recipe.real_batch.min(largest);
-        let parts = setting.micro_batch.parts(real, &setting.network, exec.engine().limits());
+        let limits = exec.engine().limits();
+        let parts = parts(&recipe, &setting, limits);
         let ncfm = Ncfm { recipe, setting, parts, cursor };
-        for program in programs::all(&ncfm.recipe, &ncfm.setting, parts.each)? {
+        for program in Ncfm::programs(&ncfm.recipe, &ncfm.setting, limits)? {
             exec.load(program)?;
         }
         let shape = ncfm.setting.network.image().batch(ncfm.setting.images_per_class);
@@ -107,6 +107,14 @@ impl Ncfm {
             exec.set_f32("ncfm.psi", &table.init(&mut Use::SamplingInit.draws(ncfm.setting.seed, 0, 0)))?;
         }
         Ok(ncfm)
+    }
+
+    /// The programs of a run on an engine with these limits.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the settings do not fit together.
+    pub fn programs(recipe: &NcfmRecipe, setting: &Setting, limits: Limits) -> Result<Vec<Program>> {
+        programs::all(recipe, setting, parts(recipe, setting, limits).each)
     }
 
     fn classes(&self) -> usize {
@@ -366,6 +374,12 @@ impl Method for Ncfm {
             .map_err(|_| Error::Format("the checkpoint holds no NCFM run: start again without --resume".into()))?;
         if self.cursor.next == Step::Window { Ok(()) } else { self.open_window(exec) }
     }
+}
+
+/// How the real batch of a class passes through the network.
+fn parts(recipe: &NcfmRecipe, setting: &Setting, limits: Limits) -> Parts {
+    let largest = setting.rows.iter().map(Vec::len).max().unwrap_or(0);
+    setting.micro_batch.parts(recipe.real_batch.min(largest), &setting.network, limits)
 }
 
 fn canvas_of(class: usize) -> String {

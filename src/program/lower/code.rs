@@ -16,7 +16,12 @@ use crate::{
 const BLOCK: usize = 2048;
 
 /// Writes the code of a kernel; `value` tells where nodes stand in memory.
-pub(super) fn assemble(grouping: &Grouping<'_>, program: &Program, body: &Body, value: &dyn Fn(usize) -> ValueId) -> Fused {
+pub(super) fn assemble(
+    grouping: &Grouping<'_>,
+    program: &Program,
+    body: &Body,
+    value: &dyn Fn(usize) -> ValueId,
+) -> Fused {
     let frame = match &body.shape {
         BodyShape::Columns { rows, columns } => Frame::Columns { rows: *rows, columns: *columns },
         BodyShape::Rows { counts } => {
@@ -203,7 +208,9 @@ impl Writer<'_> {
         let (to, first) = self.row_dims(index);
         let within = match &self.node(index).op {
             Op::Expand => Op::Expand,
-            Op::Permute { axes } => Op::Permute { axes: axes.iter().skip(first).map(|&axis| axis - first as u32).collect() },
+            Op::Permute { axes } => {
+                Op::Permute { axes: axes.iter().skip(first).map(|&axis| axis - first as u32).collect() }
+            }
             Op::Flip { axes } => Op::Flip { axes: axes.iter().map(|&axis| axis - first as u32).collect() },
             Op::Slice { start, step } => Op::Slice { start: start[first..].to_vec(), step: step[first..].to_vec() },
             other => other.clone(),

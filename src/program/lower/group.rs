@@ -28,7 +28,10 @@ pub(super) struct Grouping<'p> {
 
 pub(super) enum Draft {
     /// A node by itself, and what its operands are: neighbouring elements of nodes in memory, from an offset on.
-    Single { node: usize, operands: Vec<(usize, usize)> },
+    Single {
+        node: usize,
+        operands: Vec<(usize, usize)>,
+    },
     Fused(Body),
 }
 
@@ -49,8 +52,13 @@ pub(super) struct Body {
 #[derive(Clone, PartialEq)]
 pub(super) enum BodyShape {
     /// Into how many rows all nodes can be cut.
-    Rows { counts: BTreeSet<usize> },
-    Columns { rows: usize, columns: usize },
+    Rows {
+        counts: BTreeSet<usize>,
+    },
+    Columns {
+        rows: usize,
+        columns: usize,
+    },
 }
 
 impl Body {
@@ -69,8 +77,13 @@ const COMPANY: usize = 24;
 impl<'p> Grouping<'p> {
     pub(super) fn new(program: &'p Program, longest_row: usize) -> Grouping<'p> {
         let nodes = program.nodes().len();
-        let mut grouping =
-            Grouping { program, longest_row, drafts: Vec::new(), producer: vec![None; nodes], inside: vec![None; nodes] };
+        let mut grouping = Grouping {
+            program,
+            longest_row,
+            drafts: Vec::new(),
+            producer: vec![None; nodes],
+            inside: vec![None; nodes],
+        };
         let mut written: Vec<usize> =
             program.slots().iter().filter_map(|slot| slot.role.written()).map(|id| id.index()).collect();
         written.sort_unstable();
@@ -341,7 +354,9 @@ impl<'p> Grouping<'p> {
     /// Into how many rows a node and its operands can be cut so that each row depends on operands' rows of the same
     /// number.
     fn counts(&self, node: usize) -> BTreeSet<usize> {
-        let Some(&operand) = self.program.nodes()[node].inputs.first() else { return prefixes(self.shape(node), usize::MAX) };
+        let Some(&operand) = self.program.nodes()[node].inputs.first() else {
+            return prefixes(self.shape(node), usize::MAX);
+        };
         let (shape, operand) = (self.shape(node), self.shape(operand.index()));
         let first_changed = match &self.program.nodes()[node].op {
             Op::Reduce { axes, .. } | Op::Flip { axes } => axes.first().map_or(usize::MAX, |&axis| axis as usize),
@@ -351,7 +366,9 @@ impl<'p> Grouping<'p> {
                 let changed = |axis: usize| start[axis] != 0 || step[axis] != 1 || shape.dim(axis) != operand.dim(axis);
                 (0..shape.rank()).find(|&axis| changed(axis)).unwrap_or(usize::MAX)
             }
-            Op::Reshape => return prefixes(shape, usize::MAX).intersection(&prefixes(operand, usize::MAX)).copied().collect(),
+            Op::Reshape => {
+                return prefixes(shape, usize::MAX).intersection(&prefixes(operand, usize::MAX)).copied().collect();
+            }
             _ => usize::MAX,
         };
         prefixes(shape, first_changed)

@@ -42,12 +42,7 @@ pub fn allocate(intervals: &[Interval], alignment: usize) -> (Vec<usize>, usize)
 }
 
 /// Gives every value in the arena its place; returns the arena's length.
-pub(super) fn place(
-    values: &mut [Value],
-    steps: &[Step],
-    commits: &[(ValueId, u32)],
-    alignment: usize,
-) -> usize {
+pub(super) fn place(values: &mut [Value], steps: &[Step], commits: &[(ValueId, u32)], alignment: usize) -> usize {
     let mut lives: Vec<Option<Interval>> = vec![None; values.len()];
     for (index, step) in steps.iter().enumerate() {
         for value in inputs(step).chain(outputs(step)) {

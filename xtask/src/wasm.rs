@@ -1,0 +1,83 @@
+//! The core in WebAssembly: checked for the browser, tested and measured under Node.
+
+use std::{
+    path::PathBuf,
+    process::{Command, ExitCode},
+};
+
+use crate::{
+    setup::{self, Need, WASM_TARGET},
+    steps::{Action, Step, cargo, check, root},
+};
+
+/// The core alone, and with each engine for the browser.
+const VARIANTS: [(&str, &[&str]); 3] = [
+    ("clippy for wasm32", &[]),
+    ("clippy for wasm32 with cpu", &["--features", "cpu"]),
+    ("clippy for wasm32 with cpu and webgpu", &["--features", "cpu,webgpu"]),
+];
+
+/// The checks, then the tests.
+pub fn steps() -> Vec<Step> {
+    let target = setup::wasm_target();
+    let mut steps: Vec<Step> = VARIANTS.iter().map(|(name, features)| met(&target, clippy(name, features))).collect();
+    steps.push(met(&target, check("clippy for the tests for wasm32", clippy_for_tests())));
+    steps.push(met(&target, check("build of the tests for wasm32", build())));
+    let tests = Step { name: "tests under Node", action: Action::Tests(node(&[])) };
+    steps.push(met(&target, met(&setup::node(), tests)));
+    steps
+}
+
+/// `cargo xtask bench-wasm`: builds, and prints speeds.
+pub fn bench() -> ExitCode {
+    for need in [setup::wasm_target(), setup::node()] {
+        if let Need::Unmet(what_to_do) = need {
+            eprintln!("error: {what_to_do}");
+            return ExitCode::FAILURE;
+        }
+    }
+    let succeeded = [build(), node(&["--bench"])].iter_mut().all(setup::succeeds);
+    if succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// This step, unless something is missing for it.
+fn met(need: &Need, step: Step) -> Step {
+    match need {
+        Need::Unmet(what_to_do) => Step { action: Action::Skip(what_to_do.clone()), ..step },
+        Need::Met | Need::Unknown => step,
+    }
+}
+
+/// The library, under the stricter configuration.
+fn clippy(name: &'static str, features: &[&str]) -> Step {
+    let mut command = cargo(&["clippy", "--release", "--package", "attar", "--lib", "--target", WASM_TARGET]);
+    command.arg("--no-default-features").args(features).args(["--", "-D", "warnings"]);
+    command.env("CLIPPY_CONF_DIR", root().join("xtask/clippy-wasm"));
+    check(name, command)
+}
+
+/// Tests may panic and wait, so these are under the usual configuration.
+fn clippy_for_tests() -> Command {
+    let mut command = cargo(&["clippy", "--release", "--package", "attar-wasm-tests", "--target", WASM_TARGET]);
+    command.args(["--", "-D", "warnings"]);
+    command
+}
+
+/// With vector instructions, which every browser of the last years has. Flags for the compiler rebuild everything, so
+/// that this has a target folder of its own.
+fn build() -> Command {
+    let mut command = cargo(&["build", "--release", "--package", "attar-wasm-tests", "--target", WASM_TARGET]);
+    command.arg("--target-dir").arg(folder()).env("RUSTFLAGS", "-C target-feature=+simd128");
+    command
+}
+
+fn node(arguments: &[&str]) -> Command {
+    let mut command = Command::new("node");
+    command.arg(root().join("tests/wasm/run.mjs"));
+    command.arg(folder().join(WASM_TARGET).join("release/attar_wasm_tests.wasm")).args(arguments);
+    command
+}
+
+fn folder() -> PathBuf {
+    root().join("target/wasm-simd")
+}
