@@ -218,10 +218,10 @@ impl Block<'_, '_> {
             Operand::Array { register, repeat: 1 } => {
                 vector::Operand::Tile(Tile::from(self.out(register)).part(start, len))
             }
-            // SAFETY: an element of the register's array.
             Operand::Array { register, repeat } => {
                 let place = start / repeat;
-                assert!(place < self.len(register));
+                assert!(place < self.len(register), "an element outside of its array");
+                // SAFETY: an element of the register's array.
                 vector::Operand::One(unsafe { *self.pointers[register.index()].add(place) })
             }
         }

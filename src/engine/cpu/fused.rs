@@ -225,12 +225,13 @@ impl Kernel {
     /// Where each register's array lies in this block; `start` gives a block's first element within a value.
     fn point(&self, run: &Run<'_>, scratch: Pointer, pointers: &mut [Pointer], start: impl Fn(usize) -> usize) {
         for ((pointer, home), &each) in pointers.iter_mut().zip(&self.homes).zip(&self.each) {
-            // SAFETY: both lie within the memory that was reserved for them when the program was loaded.
-            *pointer = match *home {
-                Home::Scratch(place) => unsafe { scratch.add(place) },
-                Home::Read { value, offset } => unsafe { run.values[value.index()].add(offset + start(each)) },
-                Home::Written(value) => unsafe { run.values[value.index()].add(start(each)) },
+            let (memory, place) = match *home {
+                Home::Scratch(place) => (scratch, place),
+                Home::Read { value, offset } => (run.values[value.index()], offset + start(each)),
+                Home::Written(value) => (run.values[value.index()], start(each)),
             };
+            // SAFETY: within the memory that was reserved for it when the program was loaded.
+            *pointer = unsafe { memory.add(place) };
         }
     }
 

@@ -35,7 +35,7 @@ pub(super) struct Loaded {
 
 enum Ready {
     Fused(Kernel),
-    Node(Node),
+    Node(Box<Node>),
 }
 
 /// Tables that a run fills in, kept so that it need not allocate them.
@@ -62,7 +62,7 @@ impl Loaded {
         let vector = Vector::new(kernels.isa);
         let ready = |step: &Step| match step {
             Step::Fused(fused) => Ready::Fused(Kernel::new(fused, &plan.values, vector)),
-            Step::Single(single) => Ready::Node(Node::new(single, &plan, kernels)),
+            Step::Single(single) => Ready::Node(Box::new(Node::new(single, &plan, kernels))),
         };
         let kernels: Vec<Ready> = plan.steps.iter().map(ready).collect();
         let workers = parallel::workers();

@@ -20,7 +20,7 @@ pub(super) struct Node {
 }
 
 enum Work {
-    Contraction(Contraction),
+    Contraction(Box<Contraction>),
     /// Rows of so many elements.
     Take {
         width: usize,
@@ -34,7 +34,7 @@ enum Work {
     Concat {
         rows: usize,
     },
-    Pad(Padding),
+    Pad(Box<Padding>),
     /// n equations for m right sides.
     Solve {
         n: usize,
@@ -58,9 +58,11 @@ impl Node {
             Op::Sample2d { border } => Work::Sample(resampling(*border, shape(0), node.shape)),
             Op::Sample2dTranspose { border } => Work::SampleTranspose(resampling(*border, node.shape, shape(0))),
             Op::Concat { axis } => Work::Concat { rows: node.shape.iter().take(*axis as usize).product() },
-            Op::Pad { low, interior } => Work::Pad(Padding::new(&shape(0).dims(), low, interior, &node.shape.dims())),
+            Op::Pad { low, interior } => {
+                Work::Pad(Box::new(Padding::new(&shape(0).dims(), low, interior, &node.shape.dims())))
+            }
             Op::SolveSpd => Work::Solve { n: node.shape.dim(0), m: node.shape.dim(1) },
-            op => Work::Contraction(contraction(op, [shape(0), shape(1)], node.shape, kernels)),
+            op => Work::Contraction(Box::new(contraction(op, [shape(0), shape(1)], node.shape, kernels))),
         };
         Node { vector: Vector::new(kernels.isa), work }
     }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::view::{Axes, View};
 use crate::{
-    graph::{Binary, Op, Unary},
+    graph::{Binary, NodeId, Op, Unary},
     program::Program,
     shape::Shape,
 };
@@ -85,7 +85,7 @@ impl<'p> Grouping<'p> {
             inside: vec![None; nodes],
         };
         let mut written: Vec<usize> =
-            program.slots().iter().filter_map(|slot| slot.role.written()).map(|id| id.index()).collect();
+            program.slots().iter().filter_map(|slot| slot.role.written()).map(NodeId::index).collect();
         written.sort_unstable();
         for index in 0..nodes {
             if is_single(&program.nodes()[index].op) {
@@ -276,10 +276,8 @@ impl<'p> Grouping<'p> {
             body.loads.insert(node, (base, axes.merged()));
             return false;
         }
-        if !self.in_memory(base) {
-            if self.admit(body, node) {
-                return true;
-            }
+        if !self.in_memory(base) && self.admit(body, node) {
+            return true;
         }
         // Where the frame does not allow it, the node, or what it is a view of, gets a kernel of its own.
         let (base, axes) = self.settle(node);
