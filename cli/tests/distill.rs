@@ -166,7 +166,9 @@ fn an_explained_run_shows_its_programs_and_does_not_begin() {
     let programs = place.distill(&["--explain", "--json", "--set=labels=soft"]).json();
     let names: Vec<&str> = programs.as_array().unwrap().iter().map(|one| one["program"].as_str().unwrap()).collect();
     let expected = [
-        "pool.training.step10",
+        "pool.training.prepare",
+        "pool.training.gradient",
+        "pool.training.update",
         "ncfm.interpolate",
         "ncfm.frequencies",
         "ncfm.real",
@@ -182,5 +184,10 @@ fn an_explained_run_shows_its_programs_and_does_not_begin() {
     }
     let text = place.distill(&["--explain"]).well().stdout;
     assert!(text.contains("\nncfm.match: ") && text.contains("= conv2d "), "{text}");
+    let options: Vec<&str> = TINY.iter().copied().filter(|option| !option.starts_with("--engine")).collect();
+    let plans = place.attar(&[&["distill", "toy", "--engine=cpu", "--explain"], &options[..]].concat()).well().stdout;
+    for part in ["plan ncfm.match: ", " kernels, ", " MB of memory", "<- conv2d ", "direct, "] {
+        assert!(plans.contains(part), "no `{part}` in\n{plans}");
+    }
     assert!(place.names("out").is_empty());
 }

@@ -45,25 +45,18 @@ impl Pad {
     }
 
     fn plane(&self, from: &[f32], to: &mut [f32]) {
+        // All of it at once: rows are short, and a call for each border of each would take longer.
+        to.fill(0.0);
         let [rows, columns] = [0, 1].map(|axis| self.inside(axis));
         let width = self.padded[1];
-        let (first, last) = (self.place(0, rows.start), self.place(0, rows.end));
-        to[..(first * width).min(self.padded[0] * width)].fill(0.0);
-        to[(last.min(self.padded[0])) * width..].fill(0.0);
-        for row in rows.clone() {
+        let left = self.place(1, columns.start).min(width);
+        for row in rows {
             let at = self.place(0, row);
-            let to = &mut to[at * width..(at + self.step).min(self.padded[0]) * width];
-            let from = &from[row * self.size[1]..][columns.clone()];
-            let left = self.place(1, columns.start).min(width);
-            if self.step == 1 {
-                to[..left].fill(0.0);
-                to[left..left + from.len()].copy_from_slice(from);
-                to[left + from.len()..].fill(0.0);
-            } else {
-                to.fill(0.0);
-                for (to, value) in to[left..width].iter_mut().step_by(self.step).zip(from) {
-                    *to = *value;
-                }
+            let (to, from) =
+                (&mut to[at * width..(at + 1) * width][left..], &from[row * self.size[1]..][columns.clone()]);
+            match self.step {
+                1 => to[..from.len()].copy_from_slice(from),
+                step => to.iter_mut().step_by(step).zip(from).for_each(|(to, value)| *to = *value),
             }
         }
     }
