@@ -2,7 +2,10 @@
 #![expect(unsafe_code, reason = "buffers are reached by pointers; one lock keeps everybody else away")]
 
 use std::{
+    alloc::{self, Layout},
     cell::UnsafeCell,
+    ptr::NonNull,
+    slice,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -15,23 +18,50 @@ use crate::{
     graph::Kind,
 };
 
-/// f32s that begin at a multiple of 64 bytes, a cache line and a vector register.
-#[derive(Default)]
+/// f32s in a cache line, which is a vector register too.
+pub(super) const LINE: usize = 16;
+
+/// The size of a large page.
+const LARGE_PAGE: usize = 2 << 20;
+
+/// f32s that begin with a cache line, and with a page if they fill several large ones. Convolutions walk through
+/// planes that are a small page each: with small pages they wait for address translation half of the time, so large
+/// ones are asked for.
 pub(super) struct Aligned {
-    lines: Vec<Line>,
+    start: NonNull<f32>,
     len: usize,
 }
 
-/// f32s in a [`Line`].
-pub(super) const LINE: usize = 16;
+// SAFETY: it owns its memory as a vector does.
+unsafe impl Send for Aligned {}
+// SAFETY: as above.
+unsafe impl Sync for Aligned {}
 
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-struct Line([f32; LINE]);
+impl Default for Aligned {
+    fn default() -> Aligned {
+        Aligned::zeros(0)
+    }
+}
 
 impl Aligned {
     pub(super) fn zeros(len: usize) -> Aligned {
-        Aligned { lines: vec![Line([0.0; LINE]); len.div_ceil(LINE)], len }
+        if len == 0 {
+            return Aligned { start: NonNull::dangling(), len };
+        }
+        let layout = Aligned::layout(len);
+        // SAFETY: the layout is not of size 0.
+        let start = unsafe { alloc::alloc(layout) };
+        let Some(found) = NonNull::new(start.cast()) else { alloc::handle_alloc_error(layout) };
+        prefer_large_pages(start, layout.size());
+        // SAFETY: the memory is as long as that, and any bits are f32s.
+        unsafe { found.write_bytes(0, len) };
+        Aligned { start: found, len }
+    }
+
+    fn layout(len: usize) -> Layout {
+        let bytes = len.checked_mul(size_of::<f32>()).expect("a length that was checked against the limits");
+        let alignment = if bytes >= 2 * LARGE_PAGE { LARGE_PAGE } else { LINE * size_of::<f32>() };
+        Layout::from_size_align(bytes, alignment).expect("a power of two, and a length within the limits")
     }
 
     pub(super) fn len(&self) -> usize {
@@ -39,15 +69,36 @@ impl Aligned {
     }
 
     pub(super) fn as_mut_slice(&mut self) -> &mut [f32] {
-        // SAFETY: lines are nothing but f32s without gaps, and there are at least `len` of them.
-        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len) }
+        // SAFETY: the memory is this one's, `len` f32s long and was written when it was made.
+        unsafe { slice::from_raw_parts_mut(self.start.as_ptr(), self.len) }
     }
 
     pub(super) fn as_slice(&self) -> &[f32] {
         // SAFETY: as above.
-        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.len) }
+        unsafe { slice::from_raw_parts(self.start.as_ptr(), self.len) }
     }
 }
+
+impl Drop for Aligned {
+    fn drop(&mut self) {
+        if self.len > 0 {
+            // SAFETY: allocated by the same layout.
+            unsafe { alloc::dealloc(self.start.as_ptr().cast(), Aligned::layout(self.len)) };
+        }
+    }
+}
+
+/// Asks the system for large pages, where it wants to be asked.
+#[cfg(target_os = "linux")]
+fn prefer_large_pages(start: *mut u8, bytes: usize) {
+    if bytes >= 2 * LARGE_PAGE {
+        // SAFETY: whole pages within the allocation, whose contents it leaves alone. If it fails, pages stay small.
+        unsafe { libc::madvise(start.cast(), bytes / LARGE_PAGE * LARGE_PAGE, libc::MADV_HUGEPAGE) };
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn prefer_large_pages(_: *mut u8, _: usize) {}
 
 /// What the buffers and programs of one engine share.
 #[derive(Default)]
