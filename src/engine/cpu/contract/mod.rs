@@ -19,6 +19,7 @@ mod window;
 mod winograd;
 
 use direct::Direct;
+pub(super) use tile::cached;
 
 use super::Isa;
 use crate::graph::Conv;

@@ -1,7 +1,7 @@
 //! The innermost loop: one tile of a product, summed in registers.
 
-use super::simd::Simd;
-use crate::engine::cpu::parallel::Shared;
+use super::simd::{Simd, Task, dispatch};
+use crate::engine::cpu::{Isa, parallel::Shared};
 
 /// Rows of the longest tile of any instruction set.
 pub(super) const MAX_ROWS: usize = 14;
@@ -63,6 +63,34 @@ fn sized<S: Simd, const ROWS: usize, const VECTORS: usize>(simd: S, a: Left<'_>,
         for v in 0..VECTORS {
             simd.store(sums[row][v], &mut to[(row * VECTORS + v) * S::LANES..]);
         }
+    }
+}
+
+/// Sums the largest tile of these instructions `turns` times over panels that lie in the innermost cache, and tells how
+/// many floating-point operations that took: what every product is measured against.
+pub(in crate::engine::cpu) fn cached(isa: Isa, turns: usize) -> u64 {
+    let mut flops = 0;
+    dispatch(isa, Cached { turns, flops: &mut flops });
+    flops
+}
+
+struct Cached<'a> {
+    turns: usize,
+    flops: &'a mut u64,
+}
+
+impl Task for Cached<'_> {
+    fn run<S: Simd>(self, simd: S) {
+        const STEPS: usize = 128;
+        let columns = S::VECTORS * S::LANES;
+        let (a, b) = (vec![1.0; STEPS * S::ROWS], vec![1.0; STEPS * columns]);
+        let mut sums = vec![0.0; S::ROWS * columns];
+        for _ in 0..self.turns {
+            let left = Left { data: std::hint::black_box(&a), stride: S::ROWS };
+            tile(simd, left, &b, [S::ROWS, S::VECTORS], &mut sums);
+        }
+        std::hint::black_box(&sums);
+        *self.flops = (2 * self.turns * STEPS * S::ROWS * columns) as u64;
     }
 }
 
