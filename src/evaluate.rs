@@ -33,7 +33,7 @@ use crate::{
 /// | `ncfm` | ConvNet, width 128 | AdamW 1e-3, decay .01 | x .5 at 1/5 .. 4/5 | 2000 | 128 | flip, colour, one of crop, scale, rotation; CutMix on half |
 /// | `quick` | ConvNet, width 32 | as `ncfm` | as `ncfm` | 300 | 64 | as `ncfm` |
 ///
-/// No network takes more than [`Protocol::most_steps`] batches (20,000, 40,000 and 600), but at least
+/// No network takes more than [`Protocol::most_steps`] batches (20,000, 40,000 and 500), but at least
 /// [`Protocol::FEWEST_EPOCHS`] epochs: a set that is larger than the epochs were meant for is trained for fewer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Protocol {
@@ -56,7 +56,7 @@ impl Protocol {
     pub const NAMES: [&'static str; 3] = ["vico", "ncfm", "quick"];
 
     /// The fewest epochs that any set is trained for.
-    pub const FEWEST_EPOCHS: usize = 8;
+    pub const FEWEST_EPOCHS: usize = 5;
 
     /// A protocol by its name.
     ///
@@ -89,7 +89,7 @@ impl Protocol {
                 (128, 1000, 20_000, vico)
             }
             "ncfm" => (128, 2000, 40_000, ncfm),
-            "quick" => (32, 300, 600, TrainingRecipe { batch: 64, ..ncfm }),
+            "quick" => (32, 300, 500, TrainingRecipe { batch: 64, ..ncfm }),
             _ => {
                 let names = Protocol::NAMES.join(", ");
                 return Err(Error::Recipe(format!("there is no protocol `{name}`: choose one of {names}")));

@@ -54,8 +54,9 @@ impl From<MicroBatch> for Written {
 }
 
 impl MicroBatch {
-    /// Bounds of the automatic choice: below, the cost of starting a run shows; above, nothing gains.
-    const FEWEST: u64 = 8;
+    /// Bounds of the automatic choice: below, what all images share (kernels, frequencies) is read too often; above,
+    /// nothing gains.
+    const FEWEST: u64 = 16;
     const MOST: u64 = 256;
 
     /// The parts in which `count` images pass through `network` on an engine with these limits.
@@ -118,7 +119,7 @@ mod tests {
             |bytes, cache_bytes| MicroBatch::Automatic.images(bytes, Limits { buffer_bytes: u64::MAX, cache_bytes });
         assert_eq!(images(1 << 19, Some(16 << 20)), 32);
         assert_eq!(images(600_000, Some(16 << 20)), 24, "a multiple of 8");
-        assert_eq!(images(1 << 30, Some(16 << 20)), 8);
+        assert_eq!(images(1 << 30, Some(16 << 20)), 16);
         assert_eq!(images(100, Some(16 << 20)), 256);
         assert_eq!(images(1 << 30, None), 256);
     }

@@ -12,8 +12,9 @@ use crate::{
     program::{Frame, Fused, Interval, Operand, Place, Register, Value, ValueId, What, allocate},
 };
 
-/// Elements that a block computes at once: several arrays of this many lie in the innermost cache.
-const BLOCK: usize = 2048;
+/// Elements that a block computes at once: few enough for arrays of them to lie in the second-level cache, enough that
+/// reading the instructions takes no time.
+const BLOCK: usize = 4096;
 
 /// Elements below which a part is not worth handing to another thread.
 const PART: usize = 16 << 10;

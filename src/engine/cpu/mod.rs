@@ -36,9 +36,8 @@ const NAME: &str = "cpu";
 /// What fused kernels are cut to: a few rows of this many f32s lie in the second-level cache.
 const TARGET: Target = Target { longest_row: 16 << 10, alignment: memory::LINE };
 
-/// The last-level cache of a few cores: activations that fit are not waited for. Smaller micro-batches read the
-/// frequencies (32 MB at width 128) from memory more often than they save.
-const CACHE_BYTES: u64 = 32 << 20;
+/// Half of the last-level cache of eight cores: activations that fit are not waited for, nor do neighbours' drive them out.
+const CACHE_BYTES: u64 = 16 << 20;
 
 /// The CPU engine.
 pub struct Cpu {

@@ -3,7 +3,9 @@
 
 use std::{
     cell::{Cell, UnsafeCell},
-    hint, panic,
+    hint,
+    ops::Range,
+    panic,
     sync::{
         Condvar, Mutex, OnceLock, PoisonError, TryLockError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -13,8 +15,12 @@ use std::{
 
 type Work<'a> = dyn Fn(usize, usize) + Sync + 'a;
 
-/// How long a thread watches for the next job before it sleeps, in turns of some ten nanoseconds.
-const PATIENCE: usize = 4000;
+/// How long a thread watches for the next job before it sleeps, in turns of some hundred nanoseconds.
+const PATIENCE: usize = 1500;
+
+/// Looks between two pauses. A hypervisor that sees nothing but pauses takes the processor away from the thread for tens
+/// of microseconds, which is longer than most kernels take; looks that are far enough apart pass for work.
+const LOOKS: usize = 200;
 
 /// The threads of the process, the caller of a job included.
 pub(super) struct Team {
@@ -24,11 +30,18 @@ pub(super) struct Team {
     job: UnsafeCell<Job>,
     /// The number of the job in the upper bits, then [`OPEN`], then how many threads take part besides the leader.
     state: AtomicUsize,
-    next: AtomicUsize,
+    /// The next part of each worker's share.
+    shares: Box<[Share]>,
     failed: AtomicBool,
     asleep: AtomicUsize,
     bed: Mutex<()>,
     bell: Condvar,
+}
+
+/// What is left of a worker's share, on a cache line of its own.
+#[repr(align(128))]
+struct Share {
+    next: AtomicUsize,
 }
 
 /// Threads may join the job.
@@ -79,7 +92,7 @@ impl Team {
             leader: Mutex::new(()),
             job: UnsafeCell::new(Job { work: &nothing, parts: 0 }),
             state: AtomicUsize::new(0),
-            next: AtomicUsize::new(0),
+            shares: (0..workers).map(|_| Share { next: AtomicUsize::new(0) }).collect(),
             failed: AtomicBool::new(false),
             asleep: AtomicUsize::new(0),
             bed: Mutex::new(()),
@@ -123,7 +136,9 @@ impl Team {
         let work = unsafe { std::mem::transmute::<*const Work<'_>, *const Work<'static>>(work) };
         // SAFETY: the job is closed and nobody takes part, and the leader is the only one who writes it.
         unsafe { *self.job.get() = Job { work, parts } };
-        self.next.store(0, Ordering::Relaxed);
+        for (worker, share) in self.shares.iter().enumerate() {
+            share.next.store(self.share(worker, parts).start, Ordering::Relaxed);
+        }
         let number = self.state.load(Ordering::Relaxed) / JOB;
         self.state.store(number.wrapping_add(1).wrapping_mul(JOB) | OPEN, Ordering::SeqCst);
         if self.asleep.load(Ordering::SeqCst) > 0 {
@@ -133,13 +148,23 @@ impl Team {
         Open { team: self }
     }
 
+    /// The parts that a worker begins with. They are the same images in one kernel after another, so that what a thread
+    /// reads is what it wrote: its caches have it, which matters most where threads do not share one.
+    fn share(&self, worker: usize, parts: usize) -> Range<usize> {
+        worker * parts / self.workers..(worker + 1) * parts / self.workers
+    }
+
+    /// Does the worker's own share, then helps with the others'.
     fn take_part(&self, worker: usize, parts: usize, work: &Work<'_>) {
-        loop {
-            let part = self.next.fetch_add(1, Ordering::Relaxed);
-            if part >= parts {
-                return;
+        for owner in (worker..self.workers).chain(0..worker) {
+            let end = self.share(owner, parts).end;
+            loop {
+                let part = self.shares[owner].next.fetch_add(1, Ordering::Relaxed);
+                if part >= end {
+                    break;
+                }
+                work(worker, part);
             }
-            work(worker, part);
         }
     }
 
@@ -169,11 +194,8 @@ impl Team {
             let state = self.state.load(Ordering::SeqCst);
             (state & OPEN != 0 && state / JOB != last).then_some(state / JOB)
         };
-        for _ in 0..PATIENCE {
-            if let Some(number) = fresh() {
-                return number;
-            }
-            hint::spin_loop();
+        if let Some(number) = (0..PATIENCE).find_map(|_| watch(fresh)) {
+            return number;
         }
         let mut bed = self.bed.lock().unwrap_or_else(PoisonError::into_inner);
         self.asleep.fetch_add(1, Ordering::SeqCst);
@@ -194,6 +216,15 @@ impl Team {
     }
 }
 
+/// Looks for something for a moment.
+fn watch<T>(look: impl Fn() -> Option<T>) -> Option<T> {
+    let found = (0..LOOKS).find_map(|_| look());
+    if found.is_none() {
+        hint::spin_loop();
+    }
+    found
+}
+
 /// A job that threads may join.
 struct Open<'a> {
     team: &'a Team,
@@ -202,11 +233,12 @@ struct Open<'a> {
 impl Drop for Open<'_> {
     fn drop(&mut self) {
         self.team.state.fetch_and(!OPEN, Ordering::Relaxed);
-        let mut turns = 0;
-        while self.team.state.load(Ordering::Acquire) & MEMBERS != 0 {
-            turns += 1;
+        let alone = || (self.team.state.load(Ordering::Acquire) & MEMBERS == 0).then_some(());
+        if (0..PATIENCE).find_map(|_| watch(alone)).is_none() {
             // On a machine with more threads than cores, the one waited for may need this one's core.
-            if turns > PATIENCE { thread::yield_now() } else { hint::spin_loop() }
+            while alone().is_none() {
+                thread::yield_now();
+            }
         }
     }
 }
