@@ -180,12 +180,19 @@ impl Dataset {
         Ok(Dataset { classes: self.classes.clone(), images, labels })
     }
 
-    /// The same images with labels counted by another list of class names, such as that of the training set.
+    /// The same images with labels counted by another list of class names, such as that of the training set. Classes that
+    /// are named by numbers alone, as those of IDX files, are the classes at these places of the list.
     ///
     /// # Errors
     /// [`Error::Data`] if an image's class is not in the list.
     pub fn with_classes(self, classes: &[String]) -> Result<Dataset> {
-        let position = |name: &String| classes.iter().position(|other| other == name);
+        // Labels that nobody gave names to are named by their number: these mean the class at that place.
+        let number = |name: &String| name.parse().ok().filter(|&place: &usize| place < classes.len());
+        let unnamed = self.classes.iter().all(|name| !classes.contains(name) && number(name).is_some());
+        let position = |name: &String| match unnamed {
+            true => number(name),
+            false => classes.iter().position(|other| other == name),
+        };
         let map: Vec<Option<usize>> = self.classes.iter().map(position).collect();
         let relabel = |&label: &u32| {
             let name = &self.classes[label as usize];
@@ -318,6 +325,9 @@ mod tests {
         let classes: Vec<String> = ["b", "c", "a"].map(String::from).into();
         assert_eq!(two_classes().with_classes(&classes).unwrap().labels(), [2, 0, 2]);
         assert!(two_classes().with_classes(&classes[..2]).is_err());
+        let numbered = |names: [&str; 2]| Dataset { classes: names.map(String::from).to_vec(), ..two_classes() };
+        assert_eq!(numbered(["0", "2"]).with_classes(&classes).unwrap().labels(), [0, 2, 0]);
+        assert!(numbered(["0", "3"]).with_classes(&classes).is_err());
     }
 
     #[test]
