@@ -4,10 +4,7 @@
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicUsize, Ordering},
 };
 
 use attar::{
@@ -43,8 +40,12 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Tests of what the whole process does take turns.
-static TURN: Mutex<()> = Mutex::new(());
+/// One test, as what it counts is the whole process's: another one beside it, or its end, would be counted too.
+#[test]
+fn memory() {
+    a_run_allocates_nothing();
+    a_program_takes_the_memory_of_its_plan();
+}
 
 /// A training step with augmentation: every kind of kernel that a run meets, in-place updates too.
 fn step(width: usize, batch: usize) -> Program {
@@ -68,9 +69,7 @@ fn buffers(engine: &Cpu, program: &Program) -> Vec<Buffer> {
     slots.map(|slot| engine.buffer(slot.kind, slot.shape).expect("room for a buffer")).collect()
 }
 
-#[test]
 fn a_run_allocates_nothing() {
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let (engine, program) = (Cpu::new(), step(16, 8));
     let buffers = buffers(&engine, &program);
     let bound: Vec<&Buffer> = buffers.iter().collect();
@@ -90,9 +89,7 @@ fn resident() -> Option<usize> {
     Some(4096 * pages.split(' ').nth(1)?.parse::<usize>().ok()?)
 }
 
-#[test]
 fn a_program_takes_the_memory_of_its_plan() {
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(before) = resident() else { return };
     let (engine, program) = (Cpu::new(), step(64, 64));
     let plan = 4 * lower(&program, &Target { longest_row: 16 << 10, alignment: 16 }).arena;
