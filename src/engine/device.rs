@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 /// Names of the devices on this machine that [`open`] accepts, besides `auto`, best first.
 pub async fn available() -> Vec<String> {
     let mut names = before_webgpu();
-    // Last of the engines: its adapter may be a software one, which is no match for candle.
+    // Last of the engines: its adapter may be a software one, which is no match for the processor itself.
     #[cfg(feature = "webgpu")]
     if super::webgpu::WebGpu::available().await {
         names.push("webgpu".into());
@@ -29,7 +29,7 @@ fn before_webgpu() -> Vec<String> {
     [first, own, last].concat()
 }
 
-/// Opens a device: `auto` (the first of [`available`]), `candle:cpu`, `candle:cuda:0`, `candle:metal:0`, `webgpu`,
+/// Opens a device: `auto` (the first of [`available`]), `cpu`, `candle:cpu`, `candle:cuda:0`, `candle:metal:0`, `webgpu`,
 /// `reference:f32` or `reference:f64`.
 ///
 /// # Errors
