@@ -2,7 +2,7 @@
 #![expect(unsafe_code, reason = "arrays of a block are reached by pointers, which may be equal")]
 
 use super::{
-    fused::{Pointer, Run},
+    binding::{Pointer, Run},
     vector::{self, Reduction, Stream, Tile, TileMut, Vector},
 };
 use crate::{

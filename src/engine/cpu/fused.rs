@@ -2,15 +2,13 @@
 #![expect(unsafe_code, reason = "blocks of one value are written by several threads, each its own")]
 
 use super::{
+    binding::{Pointer, Run},
     block::{Block, Op, Position},
     memory::LINE,
     parallel,
     vector::Vector,
 };
-use crate::{
-    engine::Scalars,
-    program::{Frame, Fused, Interval, Operand, Place, Register, Value, ValueId, What, allocate},
-};
+use crate::program::{Frame, Fused, Interval, Operand, Place, Register, Value, ValueId, What, allocate};
 
 /// Elements that a block computes at once: few enough for arrays of them to lie in the second-level cache, enough that
 /// reading the instructions takes no time.
@@ -50,22 +48,6 @@ enum Home {
     /// In a value that is written.
     Written(ValueId),
 }
-
-/// A value's elements in memory.
-pub(super) type Pointer = *mut f32;
-
-/// What kernels need of a run.
-pub(super) struct Run<'a> {
-    /// The first element of each value.
-    pub(super) values: &'a [Pointer],
-    /// Elements of each value.
-    pub(super) lens: &'a [usize],
-    pub(super) scalars: &'a Scalars,
-}
-
-// SAFETY: the pointers are dereferenced only where a kernel may: parts of a step write elements of their own, and what a
-// step reads no step writes meanwhile.
-unsafe impl Sync for Run<'_> {}
 
 impl Kernel {
     pub(super) fn new(fused: &Fused, values: &[Value], vector: Vector) -> Kernel {

@@ -4,6 +4,7 @@
 //! nothing. Kernels divide their work into parts that depend on shapes alone, so results are equal to the bit whatever
 //! the number of threads.
 
+mod binding;
 mod block;
 mod contract;
 mod fused;

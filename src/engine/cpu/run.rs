@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{
     Kernels,
-    fused::{Kernel, Pointer, Run},
+    binding::{Bound, Pointer, Run},
+    fused::Kernel,
     memory::{Common, Contents, LINE, Shared, Storage},
     parallel,
     single::Node,
@@ -48,14 +49,6 @@ struct Pointers {
 
 // SAFETY: pointers are dereferenced only during a run, which sets them first.
 unsafe impl Send for Pointers {}
-
-/// Where a value's elements are during a run.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Bound {
-    Real(Pointer),
-    Rows(*const u32),
-    Pixels(*const u8),
-}
 
 impl Loaded {
     pub(super) fn new(plan: Plan, kernels: Kernels, shared: Arc<Shared>) -> Loaded {
@@ -178,6 +171,3 @@ fn bound(buffer: &Buffer, shared: &Arc<Shared>) -> Result<Bound> {
         Contents::Pixels(pixels) => Bound::Pixels(pixels.as_ptr()),
     })
 }
-
-// SAFETY: whoever follows the pointers says why nobody writes there meanwhile.
-unsafe impl Sync for Bound {}

@@ -3,8 +3,8 @@
 
 use super::{
     Isa, Kernels,
+    binding::Bound,
     contract::Contraction,
-    run::Bound,
     vector::{Padding, Resampling, Vector, solve_scratch},
 };
 use crate::{
