@@ -252,7 +252,11 @@ impl Distillation {
         if names.is_empty() {
             values = self.data.canvases.concat();
         }
-        Ok(self.data.distilled(&self.recipe, &values, self.losses.clone(), soft))
+        let recipe = match self.recipe.iterations {
+            Recipe::UNTIL_STOPPED => self.recipe.clone().iterations(self.losses.len()),
+            _ => self.recipe.clone(),
+        };
+        Ok(self.data.distilled(&recipe, &values, self.losses.clone(), soft))
     }
 
     /// Mean class probabilities `[n f^2, classes]` of the decoded pictures under the trained networks of the pool; a

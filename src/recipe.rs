@@ -32,7 +32,7 @@ pub use crate::micro_batch::MicroBatch;
 pub struct Recipe {
     /// Stored canvases per class (IPC).
     pub images_per_class: usize,
-    /// Passes over all classes.
+    /// Passes over all classes; [`Recipe::UNTIL_STOPPED`] to go on until the caller has no more time.
     pub iterations: usize,
     /// Key of every random draw.
     pub seed: u64,
@@ -211,6 +211,9 @@ impl EvaluationRecipe {
 }
 
 impl Recipe {
+    /// More iterations than any run makes.
+    pub const UNTIL_STOPPED: usize = u32::MAX as usize;
+
     /// NCFM with settings chosen for a few minutes on a laptop's CPU.
     pub fn ncfm() -> Recipe {
         Recipe {

@@ -66,7 +66,7 @@ pub struct DistillArgs {
     /// Distilled images of each class
     #[arg(long, visible_alias = "ipc", value_name = "N", help_heading = "Recipe")]
     pub images_per_class: Option<usize>,
-    /// Passes over all classes
+    /// Passes over all classes [default: the recipe's; with a time budget as many as it allows]
     #[arg(long, value_name = "N", help_heading = "Recipe")]
     pub iterations: Option<usize>,
     /// How the result is judged: quick, ncfm or vico
@@ -256,15 +256,19 @@ impl DistillArgs {
             ("evaluation.repeats", self.repeats.map(|n| n.to_string())),
         ];
         let given = named.into_iter().filter_map(|(key, value)| Some(format!("{key}={}", value?)));
-        self.recipe.resolve(given.collect())
+        let preset = match self.time_budget {
+            Some(_) => self.recipe.preset().iterations(Recipe::UNTIL_STOPPED),
+            None => self.recipe.preset(),
+        };
+        self.recipe.resolve(preset, given.collect())
     }
 }
 
 impl RecipeArgs {
-    /// The preset, changed by the file, by `named` flags and by `--set`, in this order.
-    pub fn resolve(&self, mut named: Vec<String>) -> Result<Recipe> {
+    /// `preset` changed by the file, by `named` flags and by `--set`, in this order.
+    pub fn resolve(&self, preset: Recipe, mut named: Vec<String>) -> Result<Recipe> {
         // The weakest of all sources of a seed: a file, a flag or an assignment replaces it.
-        let mut recipe = self.preset().seed(draw_seed()?);
+        let mut recipe = preset.seed(draw_seed()?);
         if let Some(path) = &self.recipe {
             let text = std::fs::read_to_string(path).map_err(|error| Error::io(path.display(), error))?;
             let in_file = |error| Error::Recipe(format!("{}: {error}", path.display()));
@@ -277,7 +281,8 @@ impl RecipeArgs {
         Ok(recipe)
     }
 
-    fn preset(&self) -> Recipe {
+    /// The settings to start from.
+    pub fn preset(&self) -> Recipe {
         match (self.method, self.preset) {
             (MethodName::Ncfm, Preset::Quick) => Recipe::ncfm(),
             (MethodName::Ncfm, Preset::Published) => Recipe::ncfm_published(),
@@ -322,6 +327,13 @@ mod tests {
             Err(Failure::Usage(message)) => message,
             other => unreachable!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn a_time_budget_is_used_up_unless_iterations_are_named() {
+        assert_eq!(recipe(&["--time-budget=90s"]).iterations, Recipe::UNTIL_STOPPED);
+        assert_eq!(recipe(&["--time-budget=90s", "--iterations=7"]).iterations, 7);
+        assert_eq!(recipe(&["--time-budget=90s", "--set=iterations=8"]).iterations, 8);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use attar::{
 use pollster::block_on;
 use serde::Serialize;
 
-use crate::{args::BenchArgs, console::Console, failure::Result, format};
+use crate::{args::BenchArgs, console::Console, failure::Result, format, progress::Goal};
 
 /// Spent on each figure. The short form of `cargo bench --bench engines`.
 const SECONDS: f64 = 0.5;
@@ -45,13 +45,13 @@ pub fn run(args: &BenchArgs, console: &Console) -> Result<()> {
     let start = Instant::now();
     let watch = Stopwatch { clock: &|| start.elapsed().as_secs_f64(), seconds: SECONDS };
     let mut meter = console.meter("measuring");
-    meter.update(0, 5, "the machine's peak");
+    meter.update(0, Goal::Amount(5), "the machine's peak");
     let peak = bench::gemm_peak(&watch);
     let net = ConvNet { width: args.width, ..ConvNet::default() };
     let mut done = 0;
     let mut next = |what: &str| {
         done += 1;
-        meter.update(done, 5, what);
+        meter.update(done, Goal::Amount(5), what);
     };
     let figures = measure(net, &engine, &watch, &mut next)?;
     meter.finish("5 figures");

@@ -10,7 +10,7 @@ use std::{
 };
 
 use attar::{
-    Distillation, Distilled, Error, Phase, Pool, Progress, Protocol, Source,
+    Distillation, Distilled, Error, Phase, Pool, Progress, Protocol, Recipe, Source,
     engine::{self, Engine},
 };
 use pollster::block_on;
@@ -22,7 +22,7 @@ use crate::{
     explain,
     failure::{Failure, Result},
     inspect::file_size,
-    progress::Meter,
+    progress::{Goal, Meter},
     report::{Accuracies, Bytes, DistillReport, Seconds, Sizes},
     run_dir::{RunDir, RunFile, Spent, Stage, refuse_taken},
     signals::Signals,
@@ -147,13 +147,13 @@ impl<'a> Room<'a> {
         while let Some(progress) = block_on(work.advance())? {
             run.spent.add(progress.phase, lap.elapsed());
             lap = Instant::now();
-            display.show(&progress);
+            display.show(&progress, goal(&progress, run));
             if self.signals.raised() {
                 dir.save_checkpoint(&block_on(work.checkpoint())?, run)?;
                 return Err(interrupted(dir));
             }
             if progress.losses.is_some() && run.time_budget.is_some_and(|budget| run.spent.total() >= budget) {
-                self.console.note(format!("the time is up after {} of {} iterations", progress.done, progress.total));
+                self.console.note(format!("the time is up after {} iterations", progress.done));
                 break;
             }
             if saved.elapsed() >= CHECKPOINT_INTERVAL {
@@ -264,6 +264,16 @@ fn read_pool(path: &Path) -> attar::Result<Pool> {
     Pool::from_bytes(&bytes).map_err(|error| Error::Format(format!("{}: {error}", path.display())))
 }
 
+/// When the phase of this progress ends.
+fn goal(progress: &Progress, run: &RunFile) -> Goal {
+    match (progress.phase, run.time_budget) {
+        (Phase::Distill, Some(budget)) if run.recipe.iterations == Recipe::UNTIL_STOPPED => {
+            Goal::Time { budget, left: budget.saturating_sub(run.spent.total()) }
+        }
+        _ => Goal::Amount(progress.total),
+    }
+}
+
 /// The meters of the phases of a run, one after the other.
 struct Display<'a> {
     console: &'a Console,
@@ -278,7 +288,7 @@ impl<'a> Display<'a> {
         Display { console, current: None, done: 0, losses: String::new() }
     }
 
-    fn show(&mut self, progress: &Progress) {
+    fn show(&mut self, progress: &Progress, goal: Goal) {
         if self.current.as_ref().is_some_and(|(phase, _)| *phase != progress.phase) {
             self.finish();
         }
@@ -292,7 +302,7 @@ impl<'a> Display<'a> {
         let (_, meter) = self.current.get_or_insert_with(|| (progress.phase, self.console.meter(title)));
         let pool = progress.pool.map(|(done, total)| format!("pool {done} of {total}")).unwrap_or_default();
         let details = [self.losses.as_str(), &pool].into_iter().filter(|detail| !detail.is_empty());
-        meter.update(progress.done, progress.total, &details.collect::<Vec<_>>().join(", "));
+        meter.update(progress.done, goal, &details.collect::<Vec<_>>().join(", "));
         self.done = progress.done;
     }
 

@@ -16,6 +16,7 @@ use crate::{
     args::EvaluateArgs,
     console::Console,
     failure::{Failure, Result},
+    progress::Goal,
     report::{Accuracies, EvaluateReport, Figure, Sizes},
     signals::Signals,
     source::SourceName,
@@ -167,7 +168,7 @@ impl Judge<'_> {
         let mut evaluation = Evaluation::new(&self.protocol, set, self.test, self.repeats, self.seed, engine)?;
         let mut meter = self.console.meter(title);
         while let Some((done, total)) = block_on(evaluation.advance())? {
-            meter.update(done, total, "");
+            meter.update(done, Goal::Amount(total), "");
             if self.signals.raised() {
                 return Err(Failure::Interrupted { advice: self.advice.clone() });
             }

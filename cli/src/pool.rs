@@ -17,6 +17,7 @@ use crate::{
     failure::{Failure, Result},
     format,
     inspect::file_size,
+    progress::Goal,
     run_dir::{DEFAULT_PARENT, first_free, unwritable},
     signals::Signals,
     source,
@@ -34,7 +35,7 @@ struct Trained {
 
 pub fn run(args: &PoolArgs, console: &Console) -> Result<()> {
     let signals = Signals::watch()?;
-    let recipe = args.recipe.resolve(Vec::new())?;
+    let recipe = args.recipe.resolve(args.recipe.preset(), Vec::new())?;
     let images = args.source.source.read_with_test(args.source.test.as_ref(), args.source.size(), recipe.seed)?;
     console.note(source::describe(&images));
     let engine = block_on(engine::open(&args.engine))?;
@@ -45,7 +46,7 @@ pub fn run(args: &PoolArgs, console: &Console) -> Result<()> {
 
     let mut meter = console.meter("pool");
     while let Some((done, total)) = block_on(training.advance())? {
-        meter.update(done, total, "");
+        meter.update(done, Goal::Amount(total), "");
         if signals.raised() {
             break;
         }

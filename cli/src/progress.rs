@@ -24,29 +24,28 @@ impl<'a> Meter<'a> {
     pub(crate) fn new(console: &'a Console, title: &'static str, live: bool) -> Meter<'a> {
         let bar = live.then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            let style = ProgressStyle::with_template("{prefix:>12} [{bar:30}] {pos}/{len}{msg}");
+            let style = ProgressStyle::with_template("{prefix:>12} [{bar:30}] {msg}");
             bar.set_style(style.expect("the template is sound").progress_chars("=> "));
             bar.with_prefix(title)
         });
         Meter { console, title, bar, start: Instant::now(), first: None, last_line: None }
     }
 
-    /// Says that `done` of `total` is done; `detail` is a word on how it goes, or empty.
-    pub fn update(&mut self, done: u64, total: u64, detail: &str) {
+    /// Says that `done` of `goal` is done; `detail` is a word on how it goes, or empty.
+    pub fn update(&mut self, done: u64, goal: Goal, detail: &str) {
         let first = *self.first.get_or_insert(done);
-        let speed =
-            Speed { fresh: done.saturating_sub(first), left: total.saturating_sub(done), spent: self.start.elapsed() };
+        let speed = Speed { fresh: done.saturating_sub(first), left: goal.left(done), spent: self.start.elapsed() };
         let comment: String = [speed.to_string(), detail.into()]
             .iter()
             .filter(|part| !part.is_empty())
             .map(|part| format!(", {part}"))
             .collect();
+        let text = goal.text(done) + &comment;
         if let Some(bar) = &self.bar {
-            bar.set_length(total);
-            bar.set_position(done);
-            bar.set_message(comment);
+            goal.show(bar, done);
+            bar.set_message(text);
         } else if self.last_line.is_none_or(|last| last.elapsed() >= LINE_INTERVAL) {
-            self.console.note(format!("{}: {done} of {total}{comment}", self.title));
+            self.console.note(format!("{}: {text}", self.title));
             self.last_line = Some(Instant::now());
         }
     }
@@ -68,10 +67,51 @@ impl Drop for Meter<'_> {
     }
 }
 
+/// When a piece of work is complete.
+#[derive(Debug, Clone, Copy)]
+pub enum Goal {
+    /// After this much work.
+    Amount(u64),
+    /// When this time has passed, of which this much is left.
+    Time { budget: Duration, left: Duration },
+}
+
+impl Goal {
+    fn left(self, done: u64) -> Left {
+        match self {
+            Goal::Amount(total) => Left::Work(total.saturating_sub(done)),
+            Goal::Time { left, .. } => Left::Time(left),
+        }
+    }
+
+    fn text(self, done: u64) -> String {
+        match self {
+            Goal::Amount(total) => format!("{done} of {total}"),
+            Goal::Time { .. } => done.to_string(),
+        }
+    }
+
+    fn show(self, bar: &ProgressBar, done: u64) {
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let (length, position) = match self {
+            Goal::Amount(total) => (total, done),
+            Goal::Time { budget, left } => (millis(budget), millis(budget.saturating_sub(left))),
+        };
+        bar.set_length(length);
+        bar.set_position(position);
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Left {
+    Work(u64),
+    Time(Duration),
+}
+
 /// What was done in which time, and what is left.
 struct Speed {
     fresh: u64,
-    left: u64,
+    left: Left,
     spent: Duration,
 }
 
@@ -82,7 +122,11 @@ impl std::fmt::Display for Speed {
             return Ok(());
         }
         let rate = self.fresh as f64 / self.spent.as_secs_f64();
-        write!(f, "{}, {} left", format::rate(rate), format::seconds(self.left as f64 / rate))
+        let left = match self.left {
+            Left::Work(left) => left as f64 / rate,
+            Left::Time(left) => left.as_secs_f64(),
+        };
+        write!(f, "{}, {} left", format::rate(rate), format::seconds(left))
     }
 }
 
@@ -92,9 +136,12 @@ mod tests {
 
     #[test]
     fn speed_counts_only_what_is_fresh() {
-        let speed = |fresh, left| Speed { fresh, left, spent: Duration::from_secs(10) }.to_string();
+        let spent = Duration::from_secs(10);
+        let speed = |fresh, left| Speed { fresh, left: Left::Work(left), spent }.to_string();
         assert_eq!(speed(0, 5), "");
         assert_eq!(speed(20, 100), "2.0/s, 50 s left");
         assert_eq!(speed(5, 60), "2.0 s each, 2 min 00 s left");
+        let budgeted = Speed { fresh: 20, left: Left::Time(Duration::from_secs(7)), spent };
+        assert_eq!(budgeted.to_string(), "2.0/s, 7 s left");
     }
 }
