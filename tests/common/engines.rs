@@ -12,12 +12,9 @@ pub fn engines() -> Vec<Arc<dyn Engine>> {
     let there = !cfg!(feature = "webgpu") || names.iter().any(|name| name == "webgpu");
     assert!(asked != "required" || there, "no WebGPU adapter, though one is required");
     let chosen = names.iter().filter(|name| !(name.starts_with("reference") || skipped && *name == "webgpu"));
-    #[cfg_attr(not(any(feature = "candle", feature = "cpu")), expect(unused_mut, reason = "they add some"))]
+    #[cfg_attr(not(feature = "cpu"), expect(unused_mut, reason = "it adds some"))]
     let mut engines: Vec<_> =
         chosen.map(|name| pollster::block_on(open(name)).expect("an available engine opens")).collect();
-    // What a GPU would run, on the CPU.
-    #[cfg(feature = "candle")]
-    engines.push(Arc::new(attar::engine::candle::CandleEngine::portable()) as Arc<dyn Engine>);
     #[cfg(feature = "cpu")]
     engines.extend(cpu_kernels());
     engines

@@ -1,18 +1,14 @@
-//! The candle engine: walks a program on candle's tensors. The road to NVIDIA and Apple GPUs, and a fast CPU path.
+//! The candle engine: walks a program on candle's tensors. The road to NVIDIA and Apple GPUs.
 //!
-//! Two sets of implementations stand behind the walk. The *portable* one is written in candle's tensor operations and
-//! runs on every device; the *host* one works on slices in main memory, in parallel, where candle's CPU kernels are
-//! slow (element-wise chains, reductions, convolutions). [`CandleEngine::portable`] runs the first on the CPU, so that
-//! machines without a GPU test what a GPU will run.
+//! Everything is written in candle's tensor operations, which run on every device; on the CPU they are slow beside
+//! [`cpu`](super::cpu), but they let a machine without a GPU test what a GPU will run.
 //!
 //! candle's autograd is never used, and neither are its convolution, pooling and upsampling gradients: the derivative
 //! is part of the program.
 
 mod convolution;
 mod elementwise;
-mod fuse;
 mod gather;
-mod host;
 mod matmul;
 mod movement;
 mod random;
@@ -22,10 +18,6 @@ mod sample;
 mod solve;
 #[cfg(test)]
 mod tests;
-mod tile;
-mod unfold;
-
-pub(crate) use matmul::{Matrix, product};
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
@@ -54,8 +46,6 @@ const CACHE_BYTES: u64 = 16 << 20;
 struct Context {
     name: String,
     device: Device,
-    /// Whether the host implementations run instead of the portable ones.
-    host: bool,
     held: AtomicU64,
 }
 
@@ -77,14 +67,7 @@ pub fn available() -> Vec<String> {
 impl CandleEngine {
     /// The engine on a device that is open already, known as `name`.
     pub fn new(device: Device, name: impl Into<String>) -> CandleEngine {
-        let host = device.is_cpu();
-        CandleEngine { context: Arc::new(Context { name: name.into(), device, host, held: AtomicU64::new(0) }) }
-    }
-
-    /// The CPU driven through candle's tensor operations alone, as a GPU is: slow, and there to be tested.
-    pub fn portable() -> CandleEngine {
-        let name = "candle:cpu (portable)".into();
-        CandleEngine { context: Arc::new(Context { name, device: Device::Cpu, host: false, held: AtomicU64::new(0) }) }
+        CandleEngine { context: Arc::new(Context { name: name.into(), device, held: AtomicU64::new(0) }) }
     }
 
     /// Opens `candle:cpu`, `candle:cuda:N` or `candle:metal:N`.
@@ -134,11 +117,6 @@ impl Context {
             Data::Rows(values) => Tensor::from_slice(values, shape.dims(), device),
             Data::Pixels(values) => Tensor::from_slice(values, shape.dims(), device),
         }
-    }
-
-    /// Row-major with nothing else in its memory's way: contiguous.
-    fn packed(&self, x: &Tensor) -> candle_core::Result<Tensor> {
-        if self.host { host::packed(x) } else { x.contiguous() }
     }
 }
 

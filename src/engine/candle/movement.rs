@@ -2,7 +2,6 @@
 
 use candle_core::{Device, Result, Tensor};
 
-use super::host::{self, View};
 use crate::shape::Shape;
 
 /// Indices `size - 1, .., 0`, for flipping an axis.
@@ -29,19 +28,6 @@ pub(super) fn flip(x: &Tensor, axes: &[u32], indices: &[Tensor]) -> Result<Tenso
     axes.iter().zip(indices).try_fold(x, |x, (&axis, index)| x.index_select(index, axis as usize))
 }
 
-pub(super) fn flip_host(x: &Tensor, axes: &[u32], out: Shape) -> Result<Tensor> {
-    let (dims, strides) = (x.dims(), x.stride());
-    let flipped = |axis: usize| axes.contains(&(axis as u32));
-    let last = |axis: usize| if flipped(axis) { (dims[axis] - 1) * strides[axis] } else { 0 };
-    let first = (0..dims.len()).map(last).sum::<usize>();
-    let stride = |axis: usize| strides[axis] as isize * if flipped(axis) { -1 } else { 1 };
-    let axes = (0..dims.len()).map(|axis| (dims[axis], stride(axis)));
-    let values = host::with_layouts(std::slice::from_ref(x), |slices| {
-        View::strided(slices[0].0, first as isize, axes).collect()
-    })?;
-    host::tensor(values, out)
-}
-
 /// Elements `start, start + step, ..` of each axis. A view where the step is 1.
 pub(super) fn slice(x: &Tensor, start: &[u32], step: &[u32], out: Shape) -> Result<Tensor> {
     let mut x = x.clone();
@@ -62,19 +48,6 @@ pub(super) fn strided(x: &Tensor, axis: usize, start: usize, step: usize, count:
     let mut dims = x.dims().to_vec();
     dims.splice(axis..=axis, [count, step]);
     x.reshape(dims)?.narrow(axis + 1, 0, 1)?.squeeze(axis + 1)
-}
-
-pub(super) fn slice_host(x: &Tensor, start: &[u32], step: &[u32], out: Shape) -> Result<Tensor> {
-    if step.iter().all(|&step| step == 1) {
-        return slice(x, start, step, out);
-    }
-    let strides = x.stride();
-    let first = (0..out.rank()).map(|axis| start[axis] as usize * strides[axis]).sum::<usize>();
-    let axes = (0..out.rank()).map(|axis| (out.dim(axis), (step[axis] as usize * strides[axis]) as isize));
-    let values = host::with_layouts(std::slice::from_ref(x), |slices| {
-        View::strided(slices[0].0, first as isize, axes).collect()
-    })?;
-    host::tensor(values, out)
 }
 
 /// Zeros before, between and behind the elements of each axis.

@@ -5,9 +5,7 @@ use std::sync::{Arc, atomic::Ordering};
 use candle_core::Tensor;
 
 use super::{
-    Context, Storage, bytes, convolution, elementwise,
-    fuse::{self, Group, Work},
-    gather, matmul, movement, random, reduce, sample, solve, tile, unfold,
+    Context, Storage, bytes, convolution, elementwise, gather, matmul, movement, random, reduce, sample, solve,
 };
 use crate::{
     engine::{Buffer, Executable, Scalars, check_run},
@@ -23,21 +21,20 @@ pub(super) struct Loaded {
     steps: Vec<Step>,
     /// Values of constant leaves; the others come and go during a run.
     initial: Vec<Option<Tensor>>,
-    /// Small constant tensors that the portable implementation of a node needs.
+    /// Small constant tensors that a node needs on the device.
     prepared: Vec<Vec<Tensor>>,
     bytes: u64,
 }
 
 struct Step {
-    work: Work,
+    node: usize,
     /// Nodes whose values nobody reads after this step.
     last_read: Vec<usize>,
 }
 
 impl Loaded {
     pub(super) fn new(context: Arc<Context>, program: &Program) -> Result<Loaded> {
-        let work = if context.host { fuse::grouped(program) } else { fuse::single(program) };
-        let steps = with_lifetimes(program, work);
+        let steps = steps(program);
         let (mut initial, mut prepared, mut held) = (Vec::new(), Vec::new(), 0);
         for node in program.nodes() {
             let failed = context.failure(bytes(node.kind, node.shape));
@@ -66,17 +63,7 @@ impl Loaded {
             return self.context.zeros(node.kind, node.shape);
         }
         let arguments = Arguments { context: &self.context, operands: &operands, prepared: &self.prepared[index] };
-        if self.context.host { arguments.host(node, scalars) } else { arguments.portable(node, scalars) }
-    }
-
-    fn run_group(&self, group: &Group, values: &mut [Option<Tensor>]) -> Result<(), candle_core::Error> {
-        let operands: Vec<Tensor> = operands(values, &group.operands)?.into_iter().cloned().collect();
-        for ((_, nodes), value) in group.results.iter().zip(tile::run(group, &operands)?) {
-            for id in nodes {
-                values[id.index()] = Some(value.reshape(self.program.node(*id).shape.dims())?);
-            }
-        }
-        Ok(())
+        arguments.evaluate(node, scalars)
     }
 }
 
@@ -98,17 +85,9 @@ impl Executable for Loaded {
             }
         }
         for step in &self.steps {
-            match &step.work {
-                Work::Node(index) => {
-                    let node = &self.program.nodes()[*index];
-                    let value = self.evaluate(*index, &values, scalars);
-                    values[*index] = Some(value.map_err(self.context.failure(bytes(node.kind, node.shape)))?);
-                }
-                Work::Group(group) => {
-                    let made = (group.len * group.results.len() * 4) as u64;
-                    self.run_group(group, &mut values).map_err(self.context.failure(made))?;
-                }
-            }
+            let node = &self.program.nodes()[step.node];
+            let value = self.evaluate(step.node, &values, scalars);
+            values[step.node] = Some(value.map_err(self.context.failure(bytes(node.kind, node.shape)))?);
             for &index in &step.last_read {
                 values[index] = None;
             }
@@ -126,7 +105,7 @@ impl Loaded {
                 let failed = self.context.failure(bytes(slot.kind, slot.shape));
                 let value = operands(values, &[id]).map_err(&failed)?[0];
                 // A view would keep the whole tensor alive that it looks at.
-                let value = if self.is_view(id) { value.force_contiguous() } else { self.context.packed(value) };
+                let value = if self.is_view(id) { value.force_contiguous() } else { value.contiguous() };
                 written.push((storage, value.map_err(&failed)?));
             }
         }
@@ -152,23 +131,22 @@ fn operands<'a>(values: &'a [Option<Tensor>], inputs: &[NodeId]) -> Result<Vec<&
     inputs.iter().map(|id| values[id.index()].as_ref().ok_or_else(missing)).collect()
 }
 
-/// Adds to each step the values it is the last to read. Slots and constants are left alone: buffers hold the former,
-/// the program the latter.
-fn with_lifetimes(program: &Program, work: Vec<Work>) -> Vec<Step> {
-    let mut last = vec![None; program.nodes().len()];
-    for (step, work) in work.iter().enumerate() {
-        let reads = match work {
-            Work::Node(index) => &program.nodes()[*index].inputs,
-            Work::Group(group) => &group.operands,
-        };
-        for id in reads {
+/// A step a node that is no leaf, with the values it is the last to read. Slots and constants are left alone: buffers
+/// hold the former, the program the latter.
+fn steps(program: &Program) -> Vec<Step> {
+    let nodes = program.nodes();
+    let computed = |index: &usize| !is_leaf(&nodes[*index].op);
+    let mut steps: Vec<Step> =
+        (0..nodes.len()).filter(computed).map(|node| Step { node, last_read: Vec::new() }).collect();
+    let mut last = vec![None; nodes.len()];
+    for (step, Step { node, .. }) in steps.iter().enumerate() {
+        for id in &nodes[*node].inputs {
             last[id.index()] = Some(step);
         }
     }
     for id in program.slots().iter().filter_map(|slot| slot.role.written()) {
         last[id.index()] = None;
     }
-    let mut steps: Vec<Step> = work.into_iter().map(|work| Step { work, last_read: Vec::new() }).collect();
     for (node, step) in last.into_iter().enumerate() {
         if let Some(step) = step {
             steps[step].last_read.push(node);
@@ -177,10 +155,15 @@ fn with_lifetimes(program: &Program, work: Vec<Work>) -> Vec<Step> {
     steps
 }
 
+/// Whether a node's value is there before a run begins.
+fn is_leaf(op: &Op) -> bool {
+    matches!(op, Op::Slot { .. } | Op::Fill { .. } | Op::Constant { .. } | Op::Iota { .. })
+}
+
 /// The value of a leaf that is the same in every run.
 fn leaf(context: &Context, program: &Program, node: &Node) -> Result<Option<Tensor>, candle_core::Error> {
     let shape = node.shape;
-    if shape.elements() == 0 && fuse::is_leaf(&node.op) {
+    if shape.elements() == 0 && is_leaf(&node.op) {
         return context.zeros(node.kind, shape).map(Some);
     }
     match &node.op {
@@ -203,13 +186,10 @@ fn leaf(context: &Context, program: &Program, node: &Node) -> Result<Option<Tens
     }
 }
 
-/// What the portable implementation of a node wants to find on the device.
+/// What a node wants to find on the device.
 fn prepare(context: &Context, program: &Program, node: &Node) -> Result<Vec<Tensor>, candle_core::Error> {
     let operand = |index: usize| program.node(node.inputs[index]).shape;
-    if context.host
-        || node.shape.elements() == 0
-        || node.inputs.iter().any(|&id| program.node(id).shape.elements() == 0)
-    {
+    if node.shape.elements() == 0 || node.inputs.iter().any(|&id| program.node(id).shape.elements() == 0) {
         return Ok(Vec::new());
     }
     match &node.op {
@@ -234,26 +214,7 @@ struct Arguments<'a> {
 }
 
 impl Arguments<'_> {
-    /// A node in main memory, by the host implementation where there is one.
-    fn host(&self, node: &Node, scalars: &Scalars) -> Result<Tensor, candle_core::Error> {
-        let (x, out) = (self.operands, node.shape);
-        match &node.op {
-            Op::Flip { axes } => movement::flip_host(x[0], axes, out),
-            Op::Slice { start, step } => movement::slice_host(x[0], start, step, out),
-            Op::Reduce { reduce, axes } => reduce::host(x[0], *reduce, axes, out),
-            Op::Conv2d(conv) => unfold::forward(conv, x[0], x[1], out),
-            Op::Conv2dInputGrad(conv) => unfold::input_grad(conv, x[0], x[1], out),
-            Op::Conv2dWeightGrad(conv) => unfold::weight_grad(conv, x[0], x[1], out),
-            Op::Sample2d { border } => sample::host(x[0], x[1], *border, out),
-            Op::Sample2dTranspose { border } => sample::host_transpose(x[0], x[1], *border, out),
-            Op::Take => gather::take_host(x[0], x[1], out),
-            Op::TakeTranspose => gather::take_transpose_host(x[0], x[1], out),
-            _ => self.portable(node, scalars),
-        }
-    }
-
-    /// A node in tensor operations, on any device.
-    fn portable(&self, node: &Node, scalars: &Scalars) -> Result<Tensor, candle_core::Error> {
+    fn evaluate(&self, node: &Node, scalars: &Scalars) -> Result<Tensor, candle_core::Error> {
         let (x, context, out) = (self.operands, self.context, node.shape);
         match &node.op {
             Op::Scalar { index } => Tensor::new(scalars.values[*index as usize], &context.device),
@@ -262,20 +223,20 @@ impl Arguments<'_> {
             Op::Binary(function) => elementwise::binary(*function, x[0], x[1]),
             Op::Compare(compare) => elementwise::compare(*compare, x[0], x[1]),
             Op::Select => elementwise::select(x[0], x[1], x[2]),
-            Op::Reshape => context.packed(x[0])?.reshape(out.dims()),
+            Op::Reshape => x[0].contiguous()?.reshape(out.dims()),
             Op::Permute { axes } => movement::permute(x[0], axes),
             Op::Expand => x[0].broadcast_as(out.dims()),
             Op::Concat { axis } => movement::concat(x, *axis as usize),
             Op::Flip { axes } => movement::flip(x[0], axes, self.prepared),
             Op::Slice { start, step } => movement::slice(x[0], start, step, out),
             Op::Pad { low, interior } => movement::pad(x[0], low, interior, out),
-            Op::Reduce { reduce, axes } => reduce::portable(x[0], *reduce, axes),
-            Op::Matmul { ta, tb } => matmul::matmul(context, (x[0], *ta), (x[1], *tb), out),
+            Op::Reduce { reduce, axes } => reduce::reduce(x[0], *reduce, axes),
+            Op::Matmul { ta, tb } => matmul::matmul((x[0], *ta), (x[1], *tb), out),
             Op::Conv2d(conv) => convolution::forward(conv, x[0], x[1]),
             Op::Conv2dInputGrad(conv) => convolution::input_grad(conv, x[0], x[1], &self.prepared[0], out),
             Op::Conv2dWeightGrad(conv) => convolution::weight_grad(conv, x[0], x[1], out),
-            Op::Sample2d { border } => sample::portable(x[0], x[1], self.prepared, *border, out),
-            Op::Sample2dTranspose { border } => sample::portable_transpose(x[0], x[1], self.prepared, *border, out),
+            Op::Sample2d { border } => sample::sample(x[0], x[1], self.prepared, *border, out),
+            Op::Sample2dTranspose { border } => sample::transpose(x[0], x[1], self.prepared, *border, out),
             Op::Take => gather::take(x[0], x[1], out),
             Op::TakeTranspose => gather::take_transpose(x[0], x[1], out),
             Op::SolveSpd => solve::solve(x[0], x[1], out),

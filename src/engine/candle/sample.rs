@@ -1,9 +1,7 @@
 //! Bilinear resampling by one affine map an image, and its transpose.
 
 use candle_core::{DType, Device, Result, Tensor};
-use rayon::prelude::*;
 
-use super::host;
 use crate::{graph::Border, shape::Shape};
 
 /// A pixel's distance from the centre of an axis.
@@ -15,7 +13,7 @@ fn half(size: usize) -> f32 {
     (size as f32 - 1.0) / 2.0
 }
 
-/// X and Y of every output pixel, each `[1, oh * ow]`: what the portable implementation needs on the device.
+/// X and Y of every output pixel, each `[1, oh * ow]`: what resampling needs on the device.
 pub(super) fn grid(output: Shape, device: &Device) -> Result<Vec<Tensor>> {
     let (oh, ow) = (output.dim(2), output.dim(3));
     let x: Vec<f32> = (0..oh * ow).map(|pixel| centred(pixel % ow, ow)).collect();
@@ -23,8 +21,8 @@ pub(super) fn grid(output: Shape, device: &Device) -> Result<Vec<Tensor>> {
     Ok(vec![Tensor::from_vec(x, (1, oh * ow), device)?, Tensor::from_vec(y, (1, oh * ow), device)?])
 }
 
-/// In tensor operations: gathers the four neighbours of each pixel.
-pub(super) fn portable(x: &Tensor, map: &Tensor, grid: &[Tensor], border: Border, out: Shape) -> Result<Tensor> {
+/// Gathers the four neighbours of each pixel.
+pub(super) fn sample(x: &Tensor, map: &Tensor, grid: &[Tensor], border: Border, out: Shape) -> Result<Tensor> {
     let (n, c, h, w) = x.dims4()?;
     let x = x.contiguous()?.reshape((n, c, h * w))?;
     let mut sum: Option<Tensor> = None;
@@ -41,15 +39,9 @@ pub(super) fn portable(x: &Tensor, map: &Tensor, grid: &[Tensor], border: Border
     }
 }
 
-/// The transpose of [`portable`]: adds to the four neighbours, one corner after another; candle's kernel walks the
+/// The transpose of [`sample`]: adds to the four neighbours, one corner after another; candle's kernel walks the
 /// pixels of a plane in order, so sums do not depend on timing.
-pub(super) fn portable_transpose(
-    g: &Tensor,
-    map: &Tensor,
-    grid: &[Tensor],
-    border: Border,
-    out: Shape,
-) -> Result<Tensor> {
+pub(super) fn transpose(g: &Tensor, map: &Tensor, grid: &[Tensor], border: Border, out: Shape) -> Result<Tensor> {
     let (n, c, h, w) = (out.dim(0), out.dim(1), out.dim(2), out.dim(3));
     let g = g.contiguous()?.reshape((n, c, g.dim(2)? * g.dim(3)?))?;
     let mut sum = Tensor::zeros((n, c, h * w), DType::F32, g.device())?;
@@ -102,72 +94,4 @@ fn ends(coordinate: &Tensor, size: usize, border: Border) -> Result<[(Tensor, Te
     };
     let high = (&low + 1.0)?;
     Ok([end(low, fraction.affine(-1.0, 1.0)?)?, end(high, fraction)?])
-}
-
-/// Where an image's pixels read from: up to four places in a plane, with weights; unused ones weigh nothing.
-fn taps(map: &[f32], border: Border, (h, w): (usize, usize), (oh, ow): (usize, usize)) -> Vec<[(usize, f32); 4]> {
-    let mut taps = Vec::with_capacity(oh * ow);
-    for p in 0..oh {
-        for q in 0..ow {
-            let (x, y) = (centred(q, ow), centred(p, oh));
-            let columns = neighbours(map[0] * x + map[1] * y + map[2] + half(w), w, border);
-            let rows = neighbours(map[3] * x + map[4] * y + map[5] + half(h), h, border);
-            let tap = |row: (usize, f32), column: (usize, f32)| (row.0 * w + column.0, row.1 * column.1);
-            taps.push([
-                tap(rows[0], columns[0]),
-                tap(rows[0], columns[1]),
-                tap(rows[1], columns[0]),
-                tap(rows[1], columns[1]),
-            ]);
-        }
-    }
-    taps
-}
-
-fn neighbours(coordinate: f32, size: usize, border: Border) -> [(usize, f32); 2] {
-    let last = size as f32 - 1.0;
-    let coordinate = match border {
-        Border::Zero => coordinate,
-        Border::Edge => coordinate.clamp(0.0, last),
-    };
-    let low = coordinate.floor();
-    let fraction = coordinate - low;
-    let end = |place: f32, weight: f32| if (0.0..=last).contains(&place) { (place as usize, weight) } else { (0, 0.0) };
-    [end(low, 1.0 - fraction), end(low + 1.0, fraction)]
-}
-
-pub(super) fn host(x: &Tensor, map: &Tensor, border: Border, out: Shape) -> Result<Tensor> {
-    let (_, c, h, w) = x.dims4()?;
-    let (oh, ow) = (out.dim(2), out.dim(3));
-    let mut y = vec![0.0; out.elements()];
-    host::with([x, map], |[x, map]| {
-        let images = y.par_chunks_mut(c * oh * ow).zip(x.par_chunks(c * h * w)).zip(map.par_chunks(6));
-        images.for_each(|((y, x), map)| {
-            let taps = taps(map, border, (h, w), (oh, ow));
-            for (y, x) in y.chunks_exact_mut(oh * ow).zip(x.chunks_exact(h * w)) {
-                for (y, taps) in y.iter_mut().zip(&taps) {
-                    *y = taps.iter().map(|&(index, weight)| weight * x[index]).sum();
-                }
-            }
-        });
-    })?;
-    host::tensor(y, out)
-}
-
-pub(super) fn host_transpose(g: &Tensor, map: &Tensor, border: Border, out: Shape) -> Result<Tensor> {
-    let (_, c, oh, ow) = g.dims4()?;
-    let (h, w) = (out.dim(2), out.dim(3));
-    let mut x = vec![0.0; out.elements()];
-    host::with([g, map], |[g, map]| {
-        let images = x.par_chunks_mut(c * h * w).zip(g.par_chunks(c * oh * ow)).zip(map.par_chunks(6));
-        images.for_each(|((x, g), map)| {
-            let taps = taps(map, border, (h, w), (oh, ow));
-            for (x, g) in x.chunks_exact_mut(h * w).zip(g.chunks_exact(oh * ow)) {
-                for (&g, taps) in g.iter().zip(&taps) {
-                    taps.iter().for_each(|&(index, weight)| x[index] += weight * g);
-                }
-            }
-        });
-    })?;
-    host::tensor(x, out)
 }

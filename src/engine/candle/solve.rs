@@ -2,15 +2,14 @@
 
 use candle_core::{Result, Tensor};
 
-use super::host;
 use crate::shape::Shape;
 
 /// x with a x = b, by Cholesky's a = l l^T in double precision; NaN where a is not positive definite. On the host for
 /// every device: such systems are small (the images of a distilled set), and candle has no solver.
 pub(super) fn solve(a: &Tensor, b: &Tensor, out: Shape) -> Result<Tensor> {
     let (n, m) = (out.dim(0), out.dim(1));
-    let lower = cholesky(&host::read(a)?, n);
-    let mut x: Vec<f64> = host::read(b)?.into_iter().map(f64::from).collect();
+    let lower = cholesky(&read(a)?, n);
+    let mut x: Vec<f64> = read(b)?.into_iter().map(f64::from).collect();
     for i in 0..n {
         let (known, rest) = x.split_at_mut(i * m);
         let row = &mut rest[..m];
@@ -46,4 +45,9 @@ fn cholesky(a: &[f32], n: usize) -> Vec<f64> {
         }
     }
     l
+}
+
+/// The values of a tensor of any device, row-major.
+fn read(x: &Tensor) -> Result<Vec<f32>> {
+    x.flatten_all()?.to_vec1()
 }
