@@ -9,6 +9,7 @@ mod block;
 mod contract;
 mod fused;
 mod isa;
+mod lanes;
 mod memory;
 mod parallel;
 mod run;

@@ -84,13 +84,13 @@ fn run_length(lanes: &[usize]) -> usize {
 /// For lanes that are not neighbours: a vector of them at a time, four steps at once where those are neighbours.
 #[inline(always)]
 fn transpose<S: Simd>(simd: S, from: &[f32], lanes: &[usize], steps: &[usize], width: usize, to: &mut [f32]) {
-    for first in (0..lanes.len()).step_by(S::LANES) {
-        let present = S::LANES.min(lanes.len() - first);
+    for first in (0..lanes.len()).step_by(S::COUNT) {
+        let present = S::COUNT.min(lanes.len() - first);
         // Lanes that do not exist read the last one again.
         let mut offsets = [lanes[first + present - 1]; MAX_LANES];
         offsets[..present].copy_from_slice(&lanes[first..first + present]);
         // The only vector of a step may overwrite the beginning of the next step, which is written after it.
-        let alone = lanes.len() <= S::LANES;
+        let alone = lanes.len() <= S::COUNT;
         let mut k = 0;
         while k < steps.len() {
             let to = &mut to[k * width + first..];
@@ -99,11 +99,11 @@ fn transpose<S: Simd>(simd: S, from: &[f32], lanes: &[usize], steps: &[usize], w
                     let columns = simd.transposed(&from[four[0]..], &offsets);
                     for i in 0..4 {
                         let to = &mut to[i * width..];
-                        if present == S::LANES || (alone && to.len() >= S::LANES) {
-                            simd.store(columns[i], to);
+                        if present == S::COUNT || (alone && to.len() >= S::COUNT) {
+                            simd.write(columns[i], to);
                         } else {
                             let mut whole = [0.0; MAX_LANES];
-                            simd.store(columns[i], &mut whole);
+                            simd.write(columns[i], &mut whole);
                             to[..present].copy_from_slice(&whole[..present]);
                         }
                     }

@@ -10,7 +10,7 @@ use std::ops::Range;
 use super::{
     axis::Axis,
     pack::Panels,
-    simd::{Simd, Task, dispatch},
+    simd::{Kernel, Lanes, Simd, dispatch},
     tile::{Left, MAX_COLUMNS, MAX_ROWS, Target, tile},
 };
 use crate::engine::cpu::{
@@ -152,15 +152,15 @@ impl Grid {
 
 /// Rows and columns of the largest tile.
 fn isa_tile(isa: Isa) -> [usize; 2] {
-    struct Size<'a>(&'a mut [usize; 2]);
-    impl Task for Size<'_> {
-        fn run<S: Simd>(self, _: S) {
-            *self.0 = [S::ROWS, S::VECTORS * S::LANES];
+    struct Size;
+    impl Kernel for Size {
+        type Out = [usize; 2];
+
+        fn run<S: Lanes>(self, _: S) -> [usize; 2] {
+            [S::ROWS, S::VECTORS * S::COUNT]
         }
     }
-    let mut size = [0, 0];
-    dispatch(isa, Size(&mut size));
-    size
+    dispatch(isa, Size)
 }
 
 impl Product {
@@ -228,8 +228,10 @@ struct Run<'a> {
     scratch: &'a mut [f32],
 }
 
-impl Task for Run<'_> {
-    fn run<S: Simd>(self, simd: S) {
+impl Kernel for Run<'_> {
+    type Out = ();
+
+    fn run<S: Lanes>(self, simd: S) {
         let Run { product, a, b, out, scratch } = self;
         let (left, scratch) = scratch.split_at_mut(align(product.packed_left()));
         let (stage, blocks) = scratch.split_at_mut(align(product.stage()));
@@ -318,7 +320,7 @@ impl Product {
         let panels = row_block * grid.row_panels..grid.panels().min((row_block + 1) * grid.row_panels);
         let place = self.place(batch, split);
         place.steps.offsets(place.start, first_column, &mut workspace.columns[..columns]);
-        let right = Panels { panel: grid.tile[1], multiple: S::LANES };
+        let right = Panels { panel: grid.tile[1], multiple: S::COUNT };
         let piece = grid.piece(split);
         for from in piece.clone().step_by(DEPTH) {
             let depth = DEPTH.min(piece.end - from);
@@ -345,8 +347,8 @@ impl Product {
                 for (columns, b) in
                     workspace.columns[..columns].chunks(grid.tile[1]).zip(block.chunks(grid.tile[1] * depth))
                 {
-                    let vectors = columns.len().div_ceil(S::LANES);
-                    let width = vectors * S::LANES;
+                    let vectors = columns.len().div_ceil(S::COUNT);
+                    let width = vectors * S::COUNT;
                     tile(simd, a, &b[..width * depth], [panel.len(), vectors], &mut workspace.sums);
                     let target = Target { out, rows, columns, accumulate: from > piece.start };
                     simd.compiled(

@@ -6,7 +6,7 @@
 use super::{
     axis::Axis,
     product::{Matrix, Product, align},
-    simd::{Simd, Task, dispatch},
+    simd::{Kernel, Lanes, dispatch},
     window::Window,
 };
 use crate::{
@@ -106,8 +106,10 @@ struct AddUp<'a> {
     out: &'a mut [f32],
 }
 
-impl Task for AddUp<'_> {
-    fn run<S: Simd>(self, simd: S) {
+impl Kernel for AddUp<'_> {
+    type Out = ();
+
+    fn run<S: Lanes>(self, simd: S) {
         let AddUp { plan, products, out } = self;
         let [_, channels, height, width] = plan.x;
         let (plane, planes) = (height * width, plan.x[0] * channels);

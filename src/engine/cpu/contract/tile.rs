@@ -1,6 +1,6 @@
 //! The innermost loop: one tile of a product, summed in registers.
 
-use super::simd::{Simd, Task, dispatch};
+use super::simd::{Kernel, Lanes, Simd, dispatch};
 use crate::engine::cpu::{Isa, parallel::Shared};
 
 /// Rows of the longest tile of any instruction set.
@@ -44,12 +44,12 @@ fn sized<S: Simd, const ROWS: usize, const VECTORS: usize>(simd: S, a: Left<'_>,
     // Every index of `sums` is known once the loops are unrolled, which is what keeps them in registers.
     let mut sums = [[simd.splat(0.0); VECTORS]; ROWS];
     let mut left = a.data;
-    for b in b.chunks_exact(VECTORS * S::LANES) {
+    for b in b.chunks_exact(VECTORS * S::COUNT) {
         let a_step: &[f32; ROWS] = left.first_chunk().expect("an element a row");
         left = &left[a.stride.min(left.len())..];
         let mut right = [simd.splat(0.0); VECTORS];
         for v in 0..VECTORS {
-            right[v] = simd.load(&b[v * S::LANES..(v + 1) * S::LANES]);
+            right[v] = simd.read(&b[v * S::COUNT..(v + 1) * S::COUNT]);
         }
         for row in 0..ROWS {
             let factor = simd.splat(a_step[row]);
@@ -58,10 +58,10 @@ fn sized<S: Simd, const ROWS: usize, const VECTORS: usize>(simd: S, a: Left<'_>,
             }
         }
     }
-    let to = &mut to[..ROWS * VECTORS * S::LANES];
+    let to = &mut to[..ROWS * VECTORS * S::COUNT];
     for row in 0..ROWS {
         for v in 0..VECTORS {
-            simd.store(sums[row][v], &mut to[(row * VECTORS + v) * S::LANES..]);
+            simd.write(sums[row][v], &mut to[(row * VECTORS + v) * S::COUNT..]);
         }
     }
 }
@@ -69,20 +69,19 @@ fn sized<S: Simd, const ROWS: usize, const VECTORS: usize>(simd: S, a: Left<'_>,
 /// Sums the largest tile of these instructions `turns` times over panels that lie in the innermost cache, and tells how
 /// many floating-point operations that took: what every product is measured against.
 pub(in crate::engine::cpu) fn cached(isa: Isa, turns: usize) -> u64 {
-    let mut flops = 0;
-    dispatch(isa, Cached { turns, flops: &mut flops });
-    flops
+    dispatch(isa, Cached { turns })
 }
 
-struct Cached<'a> {
+struct Cached {
     turns: usize,
-    flops: &'a mut u64,
 }
 
-impl Task for Cached<'_> {
-    fn run<S: Simd>(self, simd: S) {
+impl Kernel for Cached {
+    type Out = u64;
+
+    fn run<S: Lanes>(self, simd: S) -> u64 {
         const STEPS: usize = 128;
-        let columns = S::VECTORS * S::LANES;
+        let columns = S::VECTORS * S::COUNT;
         let (a, b) = (vec![1.0; STEPS * S::ROWS], vec![1.0; STEPS * columns]);
         let mut sums = vec![0.0; S::ROWS * columns];
         for _ in 0..self.turns {
@@ -90,7 +89,7 @@ impl Task for Cached<'_> {
             tile(simd, left, &b, [S::ROWS, S::VECTORS], &mut sums);
         }
         std::hint::black_box(&sums);
-        *self.flops = (2 * self.turns * STEPS * S::ROWS * columns) as u64;
+        (2 * self.turns * STEPS * S::ROWS * columns) as u64
     }
 }
 
@@ -109,11 +108,11 @@ impl Target<'_> {
     /// Puts the sums of a tile of `width` columns into place. Different calls at one time write different elements.
     #[inline(always)]
     pub(super) fn write<S: Simd>(&self, simd: S, sums: &[f32], width: usize) {
-        for (columns, first) in self.columns.chunks(S::LANES).zip((0..width).step_by(S::LANES)) {
-            let whole = columns.len() == S::LANES && columns[S::LANES - 1] == columns[0] + S::LANES - 1;
+        for (columns, first) in self.columns.chunks(S::COUNT).zip((0..width).step_by(S::COUNT)) {
+            let whole = columns.len() == S::COUNT && columns[S::COUNT - 1] == columns[0] + S::COUNT - 1;
             for (&row, sums) in self.rows.iter().zip(sums[first..].chunks(width)) {
                 if whole {
-                    self.write_vector(simd, &sums[..S::LANES], row + columns[0]);
+                    self.write_vector(simd, &sums[..S::COUNT], row + columns[0]);
                 } else {
                     self.write_lanes(sums, row, columns);
                 }
@@ -125,10 +124,10 @@ impl Target<'_> {
     #[expect(unsafe_code, reason = "tiles of one product are written by several threads")]
     fn write_vector<S: Simd>(&self, simd: S, sums: &[f32], at: usize) {
         // SAFETY: calls at one time write different elements.
-        let to = unsafe { self.out.part(at, S::LANES) };
-        let sums = simd.load(sums);
-        let sums = if self.accumulate { simd.add(simd.load(to), sums) } else { sums };
-        simd.store(sums, to);
+        let to = unsafe { self.out.part(at, S::COUNT) };
+        let sums = simd.read(sums);
+        let sums = if self.accumulate { simd.add(simd.read(to), sums) } else { sums };
+        simd.write(sums, to);
     }
 
     #[inline(always)]

@@ -2,7 +2,8 @@
 
 use std::marker::PhantomData;
 
-use super::{Kernel, Lanes, Operand, TileMut, Vector, functions, lanes::MOST};
+use super::{Kernel, Lanes, Operand, TileMut, Vector, functions};
+use crate::engine::cpu::lanes::MOST;
 use crate::graph::{Binary, Compare, Unary};
 
 impl Vector {

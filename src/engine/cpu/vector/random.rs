@@ -2,7 +2,8 @@
 
 use std::marker::PhantomData;
 
-use super::{Kernel, Lanes, TileMut, Vector, functions, lanes::MOST};
+use super::{Kernel, Lanes, TileMut, Vector, functions};
+use crate::engine::cpu::lanes::MOST;
 use crate::graph::Law;
 
 /// Draws of one stream in one unit.

@@ -1,6 +1,7 @@
 //! Sums, maxima and dot products of runs of numbers. The order of summation depends on lengths alone.
 
-use super::{Kernel, Lanes, Tile, TileMut, Vector, lanes::MOST};
+use super::{Kernel, Lanes, Tile, TileMut, Vector};
+use crate::engine::cpu::lanes::MOST;
 use crate::graph::{Binary, Reduce};
 
 impl Vector {

@@ -1,6 +1,7 @@
 //! Bilinear resampling of images by one affine map each, and its transpose.
 
-use super::{Kernel, Lanes, Vector, lanes::MOST};
+use super::{Kernel, Lanes, Vector};
+use crate::engine::cpu::lanes::MOST;
 use crate::{
     engine::cpu::parallel::{self, Shared},
     graph::Border,

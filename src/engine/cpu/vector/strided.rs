@@ -1,6 +1,7 @@
 //! Copies of views: permuted, repeated, flipped and sliced numbers into a row.
 
-use super::{Kernel, Lanes, Tile, TileMut, Vector, View, lanes::MOST, view::Axis};
+use super::{Kernel, Lanes, Tile, TileMut, Vector, View, view::Axis};
+use crate::engine::cpu::lanes::MOST;
 use crate::shape::MAX_RANK;
 
 impl Vector {

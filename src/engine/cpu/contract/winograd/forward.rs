@@ -6,7 +6,7 @@ use crate::{
         Isa,
         contract::{
             product::align,
-            simd::{MAX_LANES, Simd, Task, dispatch},
+            simd::{Kernel, Lanes, MAX_LANES, Simd, dispatch},
             tile::{Left, MAX_COLUMNS, MAX_ROWS, tile},
         },
         parallel::{self, Shared},
@@ -100,8 +100,10 @@ struct Run<'a> {
     scratch: &'a mut [f32],
 }
 
-impl Task for Run<'_> {
-    fn run<S: Simd>(self, simd: S) {
+impl Kernel for Run<'_> {
+    type Out = ();
+
+    fn run<S: Lanes>(self, simd: S) {
         let Run { plan, x, kernel, out, scratch } = self;
         let (padded, scratch) = scratch.split_at_mut(plan.padded());
         let (kernels, blocks) = scratch.split_at_mut(plan.transformed_kernels());
@@ -116,7 +118,7 @@ impl Forward {
     fn transform_kernels<S: Simd>(&self, simd: S, kernel: &[f32], to: &mut [f32]) {
         let (to, rows) = (Shared::new(to), padded_rows(self.outputs));
         parallel::for_each(self.inputs(), |_, input| {
-            for first in (0..self.outputs).step_by(S::LANES) {
+            for first in (0..self.outputs).step_by(S::COUNT) {
                 let mut lanes = [input * self.kernels.input_stride; MAX_LANES];
                 for (l, lane) in lanes.iter_mut().enumerate() {
                     *lane += (first + l).min(self.outputs - 1) * self.kernels.output_stride;
@@ -136,7 +138,7 @@ impl Forward {
                                     let at = ((i * TILE + j) * self.inputs() + input) * rows + first;
                                     #[expect(unsafe_code, reason = "parts write the rows of their own input")]
                                     // SAFETY: every input is in one part.
-                                    simd.store(column[i], unsafe { to.part(at, S::LANES) });
+                                    simd.write(column[i], unsafe { to.part(at, S::COUNT) });
                                 }
                             },
                         );
@@ -148,7 +150,7 @@ impl Forward {
 
     /// Row `i` of one kernel a lane.
     #[inline(always)]
-    fn kernel_row<S: Simd>(&self, simd: S, kernel: &[f32], lanes: &[usize], i: usize) -> [S::V; 3] {
+    fn kernel_row<S: Simd>(&self, simd: S, kernel: &[f32], lanes: &[usize], i: usize) -> [S::F; 3] {
         let row = if self.kernels.reversed { 2 - i } else { i };
         // Four neighbours are read: in the last row, from one tap earlier on.
         let early = usize::from(row == 2);
@@ -160,8 +162,8 @@ impl Forward {
     fn multiply<S: Simd>(&self, simd: S, padded: &[f32], kernels: &[f32], out: &mut [f32], blocks: &mut [f32]) {
         let (out, blocks) = (Shared::new(out), Shared::new(blocks));
         let tiles = self.tiles.len();
-        let wide = S::LANES * S::VECTORS.min(2);
-        let width = if tiles.div_ceil(wide) < BLOCKS { S::LANES } else { wide };
+        let wide = S::COUNT * S::VECTORS.min(2);
+        let width = if tiles.div_ceil(wide) < BLOCKS { S::COUNT } else { wide };
         parallel::for_each(tiles.div_ceil(width), |worker, part| {
             #[expect(unsafe_code, reason = "workers have their own blocks")]
             // SAFETY: calls with equal `worker` never overlap.
@@ -182,17 +184,17 @@ impl Forward {
         [first, count]: [usize; 2],
     ) {
         let (inputs, rows) = (self.inputs(), padded_rows(self.outputs));
-        let vectors = count.div_ceil(S::LANES);
-        let width = vectors * S::LANES;
+        let vectors = count.div_ceil(S::COUNT);
+        let width = vectors * S::COUNT;
         let (values, products) = block.split_at_mut(align(POINTS * inputs * MAX_COLUMNS));
         for v in 0..vectors {
             let mut offsets = [0; MAX_LANES];
             for (l, offset) in offsets.iter_mut().enumerate() {
-                *offset = self.tiles.offset(first + (v * S::LANES + l).min(count - 1));
+                *offset = self.tiles.offset(first + (v * S::COUNT + l).min(count - 1));
             }
             for input in 0..inputs {
                 let from = &padded[input * self.tiles.plane()..];
-                let to = &mut values[input * width + v * S::LANES..];
+                let to = &mut values[input * width + v * S::COUNT..];
                 simd.compiled(
                     #[inline(always)]
                     || transform_input(simd, from, &offsets, self.tiles.row(), to, inputs * width),
@@ -209,8 +211,8 @@ impl Forward {
             }
             for (row, output) in (start..end).enumerate() {
                 for v in 0..vectors {
-                    let from = &products[row * width + v * S::LANES..];
-                    let tiles = [first + v * S::LANES, (count - v * S::LANES).min(S::LANES)];
+                    let from = &products[row * width + v * S::COUNT..];
+                    let tiles = [first + v * S::COUNT, (count - v * S::COUNT).min(S::COUNT)];
                     simd.compiled(
                         #[inline(always)]
                         || self.write(simd, from, MAX_ROWS * width, out, output, tiles),

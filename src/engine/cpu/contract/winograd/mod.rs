@@ -83,7 +83,7 @@ fn transform_input<S: Simd>(s: S, from: &[f32], offsets: &[usize], row: usize, t
         #[inline(always)]
         |j, column| {
             for i in 0..TILE {
-                s.store(column[i], &mut to[(i * TILE + j) * stride..]);
+                s.write(column[i], &mut to[(i * TILE + j) * stride..]);
             }
         },
     );
@@ -91,10 +91,10 @@ fn transform_input<S: Simd>(s: S, from: &[f32], offsets: &[usize], row: usize, t
 
 /// Row `i` of the values of all points, `stride` elements apart.
 #[inline(always)]
-fn load_points<S: Simd>(s: S, from: &[f32], i: usize, stride: usize) -> [S::V; TILE] {
+fn load_points<S: Simd>(s: S, from: &[f32], i: usize, stride: usize) -> [S::F; TILE] {
     let mut row = [s.splat(0.0); TILE];
     for j in 0..TILE {
-        row[j] = s.load(&from[(i * TILE + j) * stride..]);
+        row[j] = s.read(&from[(i * TILE + j) * stride..]);
     }
     row
 }

@@ -20,7 +20,7 @@ const B2: f32 = B * B;
 
 /// Six inputs to their values at the points.
 #[inline(always)]
-pub(super) fn input<S: Simd>(s: S, d: [S::V; 6]) -> [S::V; 6] {
+pub(super) fn input<S: Simd>(s: S, d: [S::F; 6]) -> [S::F; 6] {
     let c = |x: f32| s.splat(x);
     let even_a = s.mul_add(c(-B2), d[2], d[4]);
     let odd_a = s.mul_add(c(-B2), d[1], d[3]);
@@ -38,7 +38,7 @@ pub(super) fn input<S: Simd>(s: S, d: [S::V; 6]) -> [S::V; 6] {
 
 /// Values at the points to four outputs.
 #[inline(always)]
-pub(super) fn output<S: Simd>(s: S, m: [S::V; 6]) -> [S::V; 4] {
+pub(super) fn output<S: Simd>(s: S, m: [S::F; 6]) -> [S::F; 4] {
     let c = |x: f32| s.splat(x);
     let (even_a, odd_a) = (s.add(m[1], m[2]), s.sub(m[1], m[2]));
     let (even_b, odd_b) = (s.add(m[3], m[4]), s.sub(m[3], m[4]));
@@ -52,7 +52,7 @@ pub(super) fn output<S: Simd>(s: S, m: [S::V; 6]) -> [S::V; 4] {
 
 /// Three taps of a kernel to their values at the points, divided by what [`input`] left out.
 #[inline(always)]
-pub(super) fn kernel<S: Simd>(s: S, g: [S::V; 3]) -> [S::V; 6] {
+pub(super) fn kernel<S: Simd>(s: S, g: [S::F; 3]) -> [S::F; 6] {
     let c = |x: f32| s.splat(x);
     let even_a = s.mul_add(c(SCALE_A * A2), g[2], s.mul(c(SCALE_A), g[0]));
     let even_b = s.mul_add(c(SCALE_B * B2), g[2], s.mul(c(SCALE_B), g[0]));
@@ -71,7 +71,7 @@ const SCALE_B: f32 = 1.0 / (2.0 * B2 * (B2 - A2));
 
 /// The transpose of [`output`]: gradients of four outputs to gradients at the points.
 #[inline(always)]
-pub(super) fn gradient<S: Simd>(s: S, g: [S::V; 4]) -> [S::V; 6] {
+pub(super) fn gradient<S: Simd>(s: S, g: [S::F; 4]) -> [S::F; 6] {
     let c = |x: f32| s.splat(x);
     let even_a = s.mul_add(c(A2), g[2], g[0]);
     let odd_a = s.mul_add(c(A2), g[3], g[1]);
@@ -89,7 +89,7 @@ pub(super) fn gradient<S: Simd>(s: S, g: [S::V; 4]) -> [S::V; 6] {
 
 /// The transpose of [`kernel`]: gradients at the points to gradients of three taps.
 #[inline(always)]
-pub(super) fn taps<S: Simd>(s: S, m: [S::V; 6]) -> [S::V; 3] {
+pub(super) fn taps<S: Simd>(s: S, m: [S::F; 6]) -> [S::F; 3] {
     let c = |x: f32| s.splat(x);
     let (even_a, odd_a) = (s.add(m[1], m[2]), s.sub(m[1], m[2]));
     let (even_b, odd_b) = (s.add(m[3], m[4]), s.sub(m[3], m[4]));
@@ -106,9 +106,9 @@ pub(super) fn taps<S: Simd>(s: S, m: [S::V; 6]) -> [S::V; 3] {
 #[inline(always)]
 pub(super) fn both_axes<S: Simd, const IN: usize, const OUT: usize>(
     s: S,
-    one: impl Fn([S::V; IN]) -> [S::V; OUT],
-    mut row: impl FnMut(usize) -> [S::V; IN],
-    mut write: impl FnMut(usize, [S::V; OUT]),
+    one: impl Fn([S::F; IN]) -> [S::F; OUT],
+    mut row: impl FnMut(usize) -> [S::F; IN],
+    mut write: impl FnMut(usize, [S::F; OUT]),
 ) {
     let mut half = [[s.splat(0.0); OUT]; IN];
     for i in 0..IN {

@@ -7,7 +7,7 @@ use crate::{
         Isa,
         contract::{
             product::align,
-            simd::{MAX_LANES, Simd, Task, dispatch},
+            simd::{Kernel, Lanes, MAX_LANES, Simd, dispatch},
             tile::{Left, MAX_COLUMNS, MAX_ROWS, tile},
         },
         parallel::{self, Shared},
@@ -89,8 +89,10 @@ struct Run<'a> {
     scratch: &'a mut [f32],
 }
 
-impl Task for Run<'_> {
-    fn run<S: Simd>(self, simd: S) {
+impl Kernel for Run<'_> {
+    type Out = ();
+
+    fn run<S: Lanes>(self, simd: S) {
         let Run { plan, x, mut g, out, scratch } = self;
         let [inputs, outputs, gradient, stage] = plan.shared();
         let (inputs, scratch) = scratch.split_at_mut(inputs);
@@ -114,7 +116,7 @@ impl Weight {
         let (tiles, rows) = (self.outputs.len(), padded_rows(self.outputs.channels));
         let to = Shared::new(to);
         parallel::for_each(tiles, |_, tile| {
-            for first in (0..self.outputs.channels).step_by(S::LANES) {
+            for first in (0..self.outputs.channels).step_by(S::COUNT) {
                 let offsets = lanes::<S>(self.outputs.plane(), first, self.outputs.channels);
                 let from = &g[self.outputs.offset(tile)..];
                 simd.compiled(
@@ -132,7 +134,7 @@ impl Weight {
                                     let at = ((i * TILE + j) * tiles + tile) * rows + first;
                                     #[expect(unsafe_code, reason = "parts write the rows of their own tile")]
                                     // SAFETY: every tile is in one part.
-                                    simd.store(column[i], unsafe { to.part(at, S::LANES) });
+                                    simd.write(column[i], unsafe { to.part(at, S::COUNT) });
                                 }
                             },
                         );
@@ -144,7 +146,7 @@ impl Weight {
 
     fn multiply<S: Simd>(&self, simd: S, inputs: &[f32], gradient: &[f32], stage: &mut [f32], blocks: &mut [f32]) {
         let (stage, blocks) = (Shared::new(stage), Shared::new(blocks));
-        let width = S::LANES * S::VECTORS.min(2);
+        let width = S::COUNT * S::VECTORS.min(2);
         let columns = self.inputs.channels.div_ceil(width);
         parallel::for_each(columns * self.chunks(), |worker, part| {
             #[expect(unsafe_code, reason = "workers have their own blocks")]
@@ -166,14 +168,14 @@ impl Weight {
         chunk: usize,
     ) {
         let tiles = chunk * self.chunk..self.inputs.len().min((chunk + 1) * self.chunk);
-        let vectors = channels.len().div_ceil(S::LANES);
-        let width = vectors * S::LANES;
+        let vectors = channels.len().div_ceil(S::COUNT);
+        let width = vectors * S::COUNT;
         let (values, products) = block.split_at_mut(POINTS * self.chunk * MAX_COLUMNS);
         for v in 0..vectors {
-            let offsets = lanes::<S>(self.inputs.plane(), channels.start + v * S::LANES, self.inputs.channels);
+            let offsets = lanes::<S>(self.inputs.plane(), channels.start + v * S::COUNT, self.inputs.channels);
             for tile in tiles.clone() {
                 let from = &inputs[self.inputs.offset(tile)..];
-                let to = &mut values[(tile - tiles.start) * width + v * S::LANES..];
+                let to = &mut values[(tile - tiles.start) * width + v * S::COUNT..];
                 simd.compiled(
                     #[inline(always)]
                     || transform_input(simd, from, &offsets, self.inputs.row(), to, tiles.len() * width),
@@ -191,8 +193,8 @@ impl Weight {
             }
             for (row, output) in (start..end).enumerate() {
                 for v in 0..vectors {
-                    let from = &products[row * width + v * S::LANES..];
-                    let at = (chunk * outputs + output) * TAPS * self.padded_inputs() + channels.start + v * S::LANES;
+                    let from = &products[row * width + v * S::COUNT..];
+                    let at = (chunk * outputs + output) * TAPS * self.padded_inputs() + channels.start + v * S::COUNT;
                     simd.compiled(
                         #[inline(always)]
                         || self.write(simd, from, MAX_ROWS * width, stage, at),
@@ -216,7 +218,7 @@ impl Weight {
                 for i in 0..3 {
                     #[expect(unsafe_code, reason = "parts write their own channels of their own chunk")]
                     // SAFETY: every pair of channels and chunk is in one part.
-                    simd.store(column[i], unsafe { stage.part(at + (i * 3 + j) * self.padded_inputs(), S::LANES) });
+                    simd.write(column[i], unsafe { stage.part(at + (i * 3 + j) * self.padded_inputs(), S::COUNT) });
                 }
             },
         );
@@ -244,5 +246,5 @@ impl Weight {
 
 /// Offsets of as many channels as there are lanes, from `first` on; the last one again where there are no more.
 fn lanes<S: Simd>(plane: usize, first: usize, channels: usize) -> [usize; MAX_LANES] {
-    std::array::from_fn(|l| if l < S::LANES { (first + l).min(channels - 1) * plane } else { 0 })
+    std::array::from_fn(|l| if l < S::COUNT { (first + l).min(channels - 1) * plane } else { 0 })
 }

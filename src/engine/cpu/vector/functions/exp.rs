@@ -3,7 +3,7 @@
 use std::f32::consts::LOG2_E;
 
 use super::polynomial;
-use crate::engine::cpu::vector::lanes::{Lanes, ROUND};
+use crate::engine::cpu::lanes::{Lanes, ROUND};
 
 /// ln 2 in two parts; whole numbers up to 2^15 times the first are exact.
 const LN_2: [f32; 2] = [0.693_359_375, -2.121_944_4e-4];

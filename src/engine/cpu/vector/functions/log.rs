@@ -1,7 +1,7 @@
 //! The natural logarithm.
 
 use super::polynomial;
-use crate::engine::cpu::vector::lanes::Lanes;
+use crate::engine::cpu::lanes::Lanes;
 
 /// The bits of the square root of 1/2: mantissas are taken from there up to the square root of 2.
 const ROOT_HALF: u32 = 0x3f35_04f3;

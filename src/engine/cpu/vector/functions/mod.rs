@@ -14,7 +14,7 @@ pub(super) use log::{log, log_parts, split};
 pub(super) use tanh::tanh;
 pub(super) use trig::{cos, sin, turned_pair};
 
-use super::lanes::Lanes;
+use super::Lanes;
 
 /// The polynomial with these coefficients, that of the highest power first.
 #[inline(always)]

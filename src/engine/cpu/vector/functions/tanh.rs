@@ -1,7 +1,7 @@
 //! The hyperbolic tangent.
 
 use super::{exp::exp_in_range, polynomial};
-use crate::engine::cpu::vector::lanes::{Lanes, SIGN};
+use crate::engine::cpu::lanes::{Lanes, SIGN};
 
 /// tanh x to 1.35 units in the last place.
 #[inline(always)]

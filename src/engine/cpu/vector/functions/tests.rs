@@ -1,7 +1,10 @@
 //! Errors over all exponents, against f64.
 
 use crate::{
-    engine::cpu::vector::{Kernel, TileMut, lanes::Lanes, testing::vectors},
+    engine::cpu::{
+        lanes::{Kernel, Lanes},
+        vector::{TileMut, testing::vectors},
+    },
     graph::Unary,
 };
 

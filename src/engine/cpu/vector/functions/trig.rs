@@ -2,7 +2,7 @@
 //! units up to 40, and beyond to 2.4 units in the last place of 1/4 or of the value, whichever is larger.
 
 use super::polynomial;
-use crate::engine::cpu::vector::lanes::{Lanes, ROUND, SIGN};
+use crate::engine::cpu::lanes::{Lanes, ROUND, SIGN};
 
 /// From here on, results are only some numbers in [-1, 1].
 const LIMIT: f32 = 1_048_576.0;

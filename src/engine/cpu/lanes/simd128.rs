@@ -6,14 +6,21 @@ use super::{Lanes, MOST, operations};
 
 /// The module is compiled with `simd128`: an engine without it would have refused the module.
 #[derive(Debug, Clone, Copy)]
-pub(in super::super) struct Simd128;
+pub(super) struct Simd128;
 
 impl Lanes for Simd128 {
     const COUNT: usize = 4;
+    const ROWS: usize = 4;
+    const VECTORS: usize = 2;
     const FUSED: bool = false;
     type F = v128;
     type I = v128;
     type M = v128;
+
+    #[inline(always)]
+    fn compiled<R>(self, work: impl FnOnce() -> R) -> R {
+        work()
+    }
 
     #[expect(unsafe_code, reason = "reads through a pointer")]
     #[inline(always)]
@@ -49,6 +56,13 @@ impl Lanes for Simd128 {
             v128_store(lanes.as_mut_ptr().cast(), x);
             to.copy_from_nonoverlapping(lanes.as_ptr(), count);
         }
+    }
+
+    #[expect(unsafe_code, reason = "reads through a pointer")]
+    #[inline(always)]
+    unsafe fn load_fours(self, from: *const f32, offsets: [usize; MOST / 4]) -> v128 {
+        // SAFETY: by contract.
+        unsafe { self.load(from.add(offsets[0])) }
     }
 
     #[expect(unsafe_code, reason = "writes through a pointer")]

@@ -2,20 +2,35 @@
 
 use std::arch::x86_64::*;
 
-use super::{super::Kernel, Lanes, MOST, operations};
+use super::{Lanes, MOST, operations};
 
-/// The proof that the CPU has AVX-512 F, BW, DQ and VL.
+/// The proof that the CPU has AVX-512.
 #[derive(Debug, Clone, Copy)]
-pub(in super::super) struct Avx512(());
+pub(super) struct Avx512(());
 
-/// Runs a kernel with these instructions.
-///
-/// # Safety
-/// The CPU has them.
-#[expect(unsafe_code, reason = "a promise about the CPU")]
+impl Avx512 {
+    pub(super) fn new() -> Avx512 {
+        use std::arch::is_x86_feature_detected as has;
+        // Not `Isa::available`, which allocates: this is asked in every call.
+        assert!(
+            has!("avx512f") && has!("avx512bw") && has!("avx512dq") && has!("avx512vl") && has!("fma"),
+            "this machine has no AVX-512"
+        );
+        Avx512(())
+    }
+
+    /// # Safety
+    /// The CPU has the instructions.
+    #[expect(unsafe_code, reason = "a promise about the CPU")]
+    #[inline(always)]
+    pub(super) unsafe fn unchecked() -> Avx512 {
+        Avx512(())
+    }
+}
+
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-pub(in super::super) unsafe fn call<K: Kernel>(kernel: K) -> K::Out {
-    kernel.run(Avx512(()))
+fn compiled<R>(work: impl FnOnce() -> R) -> R {
+    work()
 }
 
 /// The first `count` lanes.
@@ -27,10 +42,18 @@ fn first(count: usize) -> __mmask16 {
 #[expect(unsafe_code, reason = "intrinsics")]
 impl Lanes for Avx512 {
     const COUNT: usize = 16;
+    const ROWS: usize = 14;
+    const VECTORS: usize = 2;
     const FUSED: bool = true;
     type F = __m512;
     type I = __m512i;
     type M = __mmask16;
+
+    #[inline(always)]
+    fn compiled<R>(self, work: impl FnOnce() -> R) -> R {
+        // SAFETY: `self` exists, so the CPU has the instructions.
+        unsafe { compiled(work) }
+    }
 
     #[inline(always)]
     unsafe fn load(self, from: *const f32) -> __m512 {
@@ -54,6 +77,17 @@ impl Lanes for Avx512 {
     unsafe fn store_part(self, x: __m512, to: *mut f32, count: usize) {
         // SAFETY: as above.
         unsafe { _mm512_mask_storeu_ps(to, first(count), x) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_fours(self, from: *const f32, offsets: [usize; MOST / 4]) -> __m512 {
+        // SAFETY: by contract.
+        unsafe {
+            let x = _mm512_castps128_ps512(_mm_loadu_ps(from.add(offsets[0])));
+            let x = _mm512_insertf32x4::<1>(x, _mm_loadu_ps(from.add(offsets[1])));
+            let x = _mm512_insertf32x4::<2>(x, _mm_loadu_ps(from.add(offsets[2])));
+            _mm512_insertf32x4::<3>(x, _mm_loadu_ps(from.add(offsets[3])))
+        }
     }
 
     #[inline(always)]

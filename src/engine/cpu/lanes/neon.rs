@@ -6,15 +6,22 @@ use super::{Lanes, MOST, operations};
 
 /// Every AArch64 that Rust compiles for has NEON.
 #[derive(Debug, Clone, Copy)]
-pub(in super::super) struct Neon;
+pub(super) struct Neon;
 
 #[expect(unsafe_code, reason = "intrinsics")]
 impl Lanes for Neon {
     const COUNT: usize = 4;
+    const ROWS: usize = 8;
+    const VECTORS: usize = 3;
     const FUSED: bool = true;
     type F = float32x4_t;
     type I = uint32x4_t;
     type M = uint32x4_t;
+
+    #[inline(always)]
+    fn compiled<R>(self, work: impl FnOnce() -> R) -> R {
+        work()
+    }
 
     #[inline(always)]
     unsafe fn load(self, from: *const f32) -> float32x4_t {
@@ -46,6 +53,12 @@ impl Lanes for Neon {
             vst1q_f32(lanes.as_mut_ptr(), x);
             to.copy_from_nonoverlapping(lanes.as_ptr(), count);
         }
+    }
+
+    #[inline(always)]
+    unsafe fn load_fours(self, from: *const f32, offsets: [usize; MOST / 4]) -> float32x4_t {
+        // SAFETY: by contract.
+        unsafe { self.load(from.add(offsets[0])) }
     }
 
     #[inline(always)]

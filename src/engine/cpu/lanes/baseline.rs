@@ -5,7 +5,7 @@ use std::array::from_fn;
 use super::{Lanes, MOST};
 
 #[derive(Debug, Clone, Copy)]
-pub(in super::super) struct Baseline;
+pub(super) struct Baseline;
 
 /// The floor without an instruction for it: numbers from 2^23 on are whole.
 #[inline(always)]
@@ -31,10 +31,17 @@ macro_rules! each {
 
 impl Lanes for Baseline {
     const COUNT: usize = 4;
+    const ROWS: usize = 4;
+    const VECTORS: usize = 2;
     const FUSED: bool = false;
     type F = [f32; 4];
     type I = [u32; 4];
     type M = [bool; 4];
+
+    #[inline(always)]
+    fn compiled<R>(self, work: impl FnOnce() -> R) -> R {
+        work()
+    }
 
     #[expect(unsafe_code, reason = "reads through a pointer")]
     #[inline(always)]
@@ -64,6 +71,13 @@ impl Lanes for Baseline {
             // SAFETY: by contract.
             unsafe { to.add(lane).write(x) }
         }
+    }
+
+    #[expect(unsafe_code, reason = "reads through a pointer")]
+    #[inline(always)]
+    unsafe fn load_fours(self, from: *const f32, offsets: [usize; MOST / 4]) -> [f32; 4] {
+        // SAFETY: by contract.
+        unsafe { self.load(from.add(offsets[0])) }
     }
 
     #[expect(unsafe_code, reason = "writes through a pointer")]

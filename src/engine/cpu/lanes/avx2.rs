@@ -2,20 +2,32 @@
 
 use std::arch::x86_64::*;
 
-use super::{super::Kernel, Lanes, MOST, operations};
+use super::{Lanes, MOST, operations};
 
 /// The proof that the CPU has AVX2 and FMA.
 #[derive(Debug, Clone, Copy)]
-pub(in super::super) struct Avx2(());
+pub(super) struct Avx2(());
 
-/// Runs a kernel with these instructions.
-///
-/// # Safety
-/// The CPU has them.
-#[expect(unsafe_code, reason = "a promise about the CPU")]
+impl Avx2 {
+    pub(super) fn new() -> Avx2 {
+        use std::arch::is_x86_feature_detected as has;
+        // Not `Isa::available`, which allocates: this is asked in every call.
+        assert!(has!("avx2") && has!("fma"), "this machine has no AVX2 and FMA");
+        Avx2(())
+    }
+
+    /// # Safety
+    /// The CPU has the instructions.
+    #[expect(unsafe_code, reason = "a promise about the CPU")]
+    #[inline(always)]
+    pub(super) unsafe fn unchecked() -> Avx2 {
+        Avx2(())
+    }
+}
+
 #[target_feature(enable = "avx2,fma")]
-pub(in super::super) unsafe fn call<K: Kernel>(kernel: K) -> K::Out {
-    kernel.run(Avx2(()))
+fn compiled<R>(work: impl FnOnce() -> R) -> R {
+    work()
 }
 
 /// The first `count` lanes, as a mask for loads and stores.
@@ -32,10 +44,18 @@ fn first(_: Avx2, count: usize) -> __m256i {
 #[expect(unsafe_code, reason = "intrinsics")]
 impl Lanes for Avx2 {
     const COUNT: usize = 8;
+    const ROWS: usize = 6;
+    const VECTORS: usize = 2;
     const FUSED: bool = true;
     type F = __m256;
     type I = __m256i;
     type M = __m256;
+
+    #[inline(always)]
+    fn compiled<R>(self, work: impl FnOnce() -> R) -> R {
+        // SAFETY: `self` exists, so the CPU has the instructions.
+        unsafe { compiled(work) }
+    }
 
     #[inline(always)]
     unsafe fn load(self, from: *const f32) -> __m256 {
@@ -59,6 +79,15 @@ impl Lanes for Avx2 {
     unsafe fn store_part(self, x: __m256, to: *mut f32, count: usize) {
         // SAFETY: as above.
         unsafe { _mm256_maskstore_ps(to, first(self, count), x) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_fours(self, from: *const f32, offsets: [usize; MOST / 4]) -> __m256 {
+        // SAFETY: by contract.
+        unsafe {
+            let low = _mm256_castps128_ps256(_mm_loadu_ps(from.add(offsets[0])));
+            _mm256_insertf128_ps::<1>(low, _mm_loadu_ps(from.add(offsets[1])))
+        }
     }
 
     #[inline(always)]

@@ -1,19 +1,20 @@
 //! Registers: the few operations that kernels are written in, once for every instruction set.
 //!
-//! A kernel is a generic function over [`Lanes`], inlined in full into one function per instruction set (`call` in the
-//! files below), which is the only place where the compiler may use those instructions. So everything on the way is
-//! `#[inline(always)]`, and no closures are used where they might not be inlined: code left outside would be compiled
-//! for the baseline and be called once a register.
+//! A kernel is a generic function over [`Lanes`], inlined in full into [`Lanes::compiled`], which is the only place where
+//! the compiler may use those instructions. So everything on the way is `#[inline(always)]`, closures too: code left
+//! outside would be compiled for the baseline and be called once a register.
 
 #[cfg(target_arch = "x86_64")]
-pub(super) mod avx2;
+mod avx2;
 #[cfg(target_arch = "x86_64")]
-pub(super) mod avx512;
-pub(super) mod baseline;
+mod avx512;
+mod baseline;
 #[cfg(target_arch = "aarch64")]
-pub(super) mod neon;
+mod neon;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-pub(super) mod simd128;
+mod simd128;
+
+use super::Isa;
 
 /// The most lanes that a register has.
 pub(super) const MOST: usize = 16;
@@ -21,9 +22,14 @@ pub(super) const MOST: usize = 16;
 /// An instruction set. A value of the type is the proof that the CPU has it, so operations on registers are safe.
 ///
 /// Registers of words are seen as 32-bit lanes, or by `wide_product`, `high_words` and `join_words` as 64-bit lanes.
-pub(super) trait Lanes: Copy {
+pub(super) trait Lanes: Copy + Send + Sync {
     /// Lanes of a register.
     const COUNT: usize;
+    /// Rows of the largest tile of a product: each is one broadcast a step.
+    const ROWS: usize;
+    /// Registers in a row of the largest tile. `ROWS * VECTORS` sums, `VECTORS` operands and one temporary must fit the
+    /// registers that there are.
+    const VECTORS: usize;
     /// Whether `mul_add` rounds once.
     const FUSED: bool;
     /// A register of f32.
@@ -32,6 +38,9 @@ pub(super) trait Lanes: Copy {
     type I: Copy;
     /// One truth value a lane.
     type M: Copy;
+
+    /// Calls `work` in a function that is compiled for these instructions.
+    fn compiled<R>(self, work: impl FnOnce() -> R) -> R;
 
     /// # Safety
     /// `COUNT` numbers can be read.
@@ -111,6 +120,13 @@ pub(super) trait Lanes: Copy {
             self.store_some(b, to.add(Self::COUNT), count - Self::COUNT);
         }
     }
+
+    /// A group of four neighbours from each of the first `COUNT / 4` offsets.
+    ///
+    /// # Safety
+    /// They can be read.
+    #[expect(unsafe_code, reason = "reads through a pointer")]
+    unsafe fn load_fours(self, from: *const f32, offsets: [usize; MOST / 4]) -> Self::F;
 
     /// Each group of four lanes, `stride` apart.
     ///
@@ -203,6 +219,59 @@ pub(super) trait Lanes: Copy {
     fn abs(self, x: Self::F) -> Self::F {
         self.float(self.and(self.bits(x), self.word(!SIGN)))
     }
+}
+
+/// A computation written over the registers of any instruction set.
+pub(super) trait Kernel {
+    type Out;
+
+    fn run<L: Lanes>(self, lanes: L) -> Self::Out;
+}
+
+/// Runs a kernel that itself says what is [compiled](Lanes::compiled) for the instructions of `isa`. Panics if the CPU
+/// does not have them.
+pub(super) fn dispatch<K: Kernel>(isa: Isa, kernel: K) -> K::Out {
+    match isa {
+        Isa::Baseline => kernel.run(baseline::Baseline),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => kernel.run(avx2::Avx2::new()),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => kernel.run(avx512::Avx512::new()),
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => kernel.run(neon::Neon),
+        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+        Isa::Simd128 => kernel.run(simd128::Simd128),
+    }
+}
+
+/// Runs a kernel that is compiled for the instructions of `isa` in full; its `run` must be `#[inline(always)]`.
+///
+/// # Safety
+/// The CPU has them.
+#[expect(unsafe_code, reason = "takes the CPU's instructions on trust, since this is called once a tile")]
+pub(super) unsafe fn call<K: Kernel>(isa: Isa, kernel: K) -> K::Out {
+    match isa {
+        Isa::Baseline => kernel.run(baseline::Baseline),
+        // SAFETY: by contract.
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => inlined(unsafe { avx2::Avx2::unchecked() }, kernel),
+        // SAFETY: by contract.
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => inlined(unsafe { avx512::Avx512::unchecked() }, kernel),
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => kernel.run(neon::Neon),
+        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+        Isa::Simd128 => kernel.run(simd128::Simd128),
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn inlined<L: Lanes, K: Kernel>(lanes: L, kernel: K) -> K::Out {
+    lanes.compiled(
+        #[inline(always)]
+        || kernel.run(lanes),
+    )
 }
 
 /// `x + ROUND` is ROUND plus x rounded to a whole number, for |x| up to 2^22; its low bits are those of the number.
