@@ -375,15 +375,12 @@ impl<'p> Grouping<'p> {
     /// An earlier kernel that a body can join: of the same frame, reading or computing the same large values, without
     /// anything in between that needs the earlier one done first.
     fn company(&self, body: &Body, kept: &[(usize, usize)]) -> Option<(usize, Body)> {
+        let needs = body.loads.values().filter_map(|(base, _)| self.producer[*base]);
+        let needs_first = self.before(needs.chain(kept.iter().map(|(_, draft)| *draft)).collect());
         let from = self.drafts.len().saturating_sub(COMPANY);
         (from..self.drafts.len()).rev().find_map(|place| {
             let Draft::Fused(other) = &self.drafts[place] else { return None };
-            if !self.shares(body, other) {
-                return None;
-            }
-            let needs = body.loads.values().filter_map(|(base, _)| self.producer[*base]);
-            let kept_by = kept.iter().map(|(_, draft)| *draft);
-            if needs.chain(kept_by).any(|needed| needed != place && self.depends(needed, place)) {
+            if needs_first.contains(&place) || !self.shares(body, other) {
                 return None;
             }
             self.joined(body, other, place, kept).map(|joined| (place, joined))
@@ -471,19 +468,13 @@ impl<'p> Grouping<'p> {
         needs
     }
 
-    /// Whether draft `later` needs the results of draft `earlier`, by whatever way.
-    fn depends(&self, later: usize, earlier: usize) -> bool {
-        let mut seen = BTreeSet::new();
-        let mut open = vec![later];
+    /// The drafts that must be done before those of `open` are: what they need, and what that needs.
+    fn before(&self, mut open: Vec<usize>) -> BTreeSet<usize> {
+        let mut before = BTreeSet::new();
         while let Some(draft) = open.pop() {
-            if draft == earlier {
-                return true;
-            }
-            if seen.insert(draft) {
-                open.extend(self.needs(draft));
-            }
+            open.extend(self.needs(draft).into_iter().filter(|&needed| before.insert(needed)));
         }
-        false
+        before
     }
 }
 
