@@ -25,9 +25,6 @@ pub trait Method: Send {
     /// Does one unit of work. `trained` networks of the pool are finished: the first ones.
     fn advance<'a>(&'a mut self, exec: &'a mut Executor, trained: usize) -> Unit<'a>;
 
-    /// Units in one iteration, the most there are.
-    fn units_per_iteration(&self) -> u64;
-
     /// Iterations finished.
     fn iteration(&self) -> usize;
 

@@ -333,10 +333,6 @@ impl Method for Ncfm {
         Box::pin(self.unit(exec, trained))
     }
 
-    fn units_per_iteration(&self) -> u64 {
-        (2 + self.classes() * (2 + self.recipe.calibrations)) as u64
-    }
-
     fn iteration(&self) -> usize {
         self.cursor.iteration as usize
     }
