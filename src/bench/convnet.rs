@@ -7,16 +7,18 @@ use crate::{
     engine::{Engine, Executor},
     error::Result,
     graph::Graph,
-    nn::{Architecture, Network, loss},
+    nn::{Architecture, ImageSize, Network, loss},
     program::Program,
     rng::Draws,
 };
 
 const CLASSES: usize = 10;
 
-/// ConvNet-D3 on a batch of 3x32x32 images that passes through it in micro-batches.
+/// ConvNet-D3 on a batch of 32x32 images that passes through it in micro-batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConvNet {
+    /// Channels of the images.
+    pub channels: usize,
     /// Channels of each block.
     pub width: usize,
     /// Images of a round, rounded up to whole micro-batches.
@@ -38,9 +40,9 @@ pub enum Pass {
 }
 
 impl Default for ConvNet {
-    /// The field's width of 128 and a batch of 256, in micro-batches whose activations stay in a core's cache.
+    /// The field's colour images, width of 128 and batch of 256, in micro-batches whose activations stay in a core's cache.
     fn default() -> ConvNet {
-        ConvNet { width: 128, batch: 256, micro_batch: 16 }
+        ConvNet { channels: IMAGE.channels, width: 128, batch: 256, micro_batch: 16 }
     }
 }
 
@@ -53,15 +55,27 @@ impl ConvNet {
         let meter = Meter::new(engine);
         let mut exec = Executor::new(meter.engine());
         let batch = self.prepare(pass, &mut exec)?;
-        watch
-            .measure(&meter, 1, async || {
-                let start = (watch.clock)();
-                batch.run(&exec)?;
-                // The end of the queue.
-                exec.get_f32(batch.read).await?;
-                Ok((watch.clock)() - start)
-            })
-            .await
+        watch.measure(&meter, 1, async || batch.time(&exec, watch.clock).await).await
+    }
+
+    /// The seconds of each of `count` batches after two that warm up, for comparisons by medians.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn rounds(
+        &self,
+        pass: Pass,
+        engine: &Arc<dyn Engine>,
+        clock: &dyn Fn() -> f64,
+        count: usize,
+    ) -> Result<Vec<f64>> {
+        let mut exec = Executor::new(Arc::clone(engine));
+        let batch = self.prepare(pass, &mut exec)?;
+        let mut rounds = Vec::new();
+        for _ in 0..count + 2 {
+            rounds.push(batch.time(&exec, clock).await?);
+        }
+        Ok(rounds.split_off(2))
     }
 
     /// Loads the program and fills its buffers.
@@ -76,20 +90,24 @@ impl ConvNet {
         }
         let images: Vec<String> = (0..self.batch.div_ceil(self.micro_batch)).map(|part| format!("x.{part}")).collect();
         for name in &images {
-            noise(exec, name, IMAGE.batch(self.micro_batch), &mut draws)?;
+            noise(exec, name, self.image().batch(self.micro_batch), &mut draws)?;
         }
         Ok(Batch { images, read: if pass == Pass::Forward { "logits" } else { "loss" } })
     }
 
     pub(super) fn network(&self) -> Result<Network> {
-        Network::new(Architecture::convnet(3, self.width), IMAGE, CLASSES)
+        Network::new(Architecture::convnet(3, self.width), self.image(), CLASSES)
+    }
+
+    fn image(&self) -> ImageSize {
+        ImageSize { channels: self.channels, ..IMAGE }
     }
 
     /// One micro-batch.
     fn program(&self, network: &Network, pass: Pass) -> Result<Program> {
         let g = Graph::new();
         let theta = network.parameters(&g, "theta");
-        let x = g.input("x", IMAGE.batch(self.micro_batch));
+        let x = g.input("x", self.image().batch(self.micro_batch));
         let logits = network.forward(theta, x).logits;
         if pass == Pass::Forward {
             g.output("logits", logits);
@@ -119,6 +137,14 @@ impl Batch {
     /// Queues all micro-batches.
     pub(super) fn run(&self, exec: &Executor) -> Result<()> {
         self.images.iter().try_for_each(|images| exec.run_bound("bench.convnet", &[("x", images)], &[]))
+    }
+
+    /// The seconds that all micro-batches take, to the end of the queue.
+    async fn time(&self, exec: &Executor, clock: &dyn Fn() -> f64) -> Result<f64> {
+        let start = clock();
+        self.run(exec)?;
+        exec.get_f32(self.read).await?;
+        Ok(clock() - start)
     }
 }
 

@@ -1,23 +1,28 @@
-//! The parity checks and random programs of `tests/`, in WebAssembly. `run.mjs` runs them under Node, one call a test; a
-//! test that fails panics, which is a trap there.
+//! The parity checks and random programs of `tests/`, in WebAssembly: under Node on the engines that are never waited for
+//! (`run.mjs` here), and with the feature `webgpu` in a browser on that one (`tests/web`). A test that fails panics, which
+//! is a trap there.
 #![cfg(target_arch = "wasm32")]
 
+#[cfg(feature = "webgpu")]
+mod browser;
 #[path = "../../common/mod.rs"]
 mod common;
 mod fixtures;
+#[cfg(not(feature = "webgpu"))]
 mod host;
+#[cfg(not(feature = "webgpu"))]
+mod node;
+#[cfg(not(feature = "webgpu"))]
 mod speed;
+#[cfg(feature = "webgpu")]
+mod tape;
 
 use std::sync::Arc;
 
-use attar::engine::{Engine, available, open};
-use pollster::block_on;
+use attar::engine::Engine;
 
 use common::{agreement, parity};
 use fixtures::Embedded;
-
-/// How many random programs each engine has to agree on.
-const PROGRAMS: usize = 100;
 
 /// What is to be run, by name.
 struct Test {
@@ -25,42 +30,14 @@ struct Test {
     body: Box<dyn Fn()>,
 }
 
-/// All tests on every engine but the f64 reference, which is the truth. None of these engines is ever waited for.
-fn tests() -> Vec<Test> {
-    let names = block_on(available()).into_iter().filter(|name| name != "reference:f64");
-    names.flat_map(|name| tests_on(&block_on(open(&name)).expect("an available engine opens"))).collect()
-}
-
-fn tests_on(engine: &Arc<dyn Engine>) -> Vec<Test> {
+/// All tests on an engine, which has to agree on so many random programs.
+fn tests_on(engine: &Arc<dyn Engine>, programs: usize) -> Vec<Test> {
     let test = |what: &str, body| Test { name: format!("{}::{what}", engine.name()), body };
     let parity = |(topic, _): &(&'static str, _)| {
         let (topic, engines) = (*topic, [Arc::clone(engine)]);
         test(&format!("parity::{topic}"), Box::new(move || parity::check(topic, &Embedded, &engines)) as Box<dyn Fn()>)
     };
     let engines = [Arc::clone(engine)];
-    let agreement = test("agrees_with_the_reference", Box::new(move || agreement::check(PROGRAMS, &engines)));
+    let agreement = test("agrees_with_the_reference", Box::new(move || agreement::check(programs, &engines)));
     parity::TOPICS.iter().map(parity).chain([agreement]).collect()
-}
-
-/// How many tests there are.
-#[expect(unsafe_code, reason = "exported")]
-#[unsafe(no_mangle)]
-extern "C" fn count() -> usize {
-    host::say_panics();
-    tests().len()
-}
-
-/// Says the name of a test.
-#[expect(unsafe_code, reason = "exported")]
-#[unsafe(no_mangle)]
-extern "C" fn name(index: usize) {
-    host::say(&tests()[index].name);
-}
-
-/// Runs a test.
-#[expect(unsafe_code, reason = "exported")]
-#[unsafe(no_mangle)]
-extern "C" fn run(index: usize) {
-    host::say_panics();
-    (tests()[index].body)();
 }
