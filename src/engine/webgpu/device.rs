@@ -9,24 +9,54 @@ use std::{
     time::Duration,
 };
 
-use super::NAME;
+use super::{
+    NAME,
+    arena::Arena,
+    memory::Caps,
+    queue::Queue,
+    read::Readers,
+    shader::Kernel,
+};
 use crate::error::{Error, Result};
+
+/// Kernels that need more than this have values share bindings: above it, some drivers have limits of their own.
+const MOST_BINDINGS: usize = 16;
 
 /// Shared by the engine, its buffers and its loaded programs.
 pub(super) struct Gpu {
     pub device: wgpu::Device,
-    pub queue: wgpu::Queue,
     pub limits: wgpu::Limits,
     pub memory: AtomicU64,
+    pub queue: Queue,
+    pub arena: Arena,
+    pub readers: Readers,
     faults: Arc<Mutex<Faults>>,
     next_id: AtomicU64,
     /// By the text of the shader: programs share most of their kernels.
     pipelines: Mutex<HashMap<String, wgpu::ComputePipeline>>,
-    /// By the number of buffers that a kernel reads.
-    layouts: Mutex<HashMap<usize, Layout>>,
+    layouts: Mutex<HashMap<Form, Layout>>,
+    /// The block of the call, at a dynamic offset.
+    call: wgpu::BindGroupLayout,
+    pub call_group: wgpu::BindGroup,
 }
 
-/// The layout of all kernels that read a given number of buffers: those at bindings 0.., then the result.
+/// What kernels of one layout have in common.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Form {
+    /// Whether each binding is written.
+    pub writes: Vec<bool>,
+    pub reads_call: bool,
+}
+
+impl Form {
+    pub fn of(kernel: &Kernel) -> Form {
+        Form {
+            writes: kernel.bindings.iter().map(|binding| binding.writes).collect(),
+            reads_call: kernel.reads_call,
+        }
+    }
+}
+
 #[derive(Clone)]
 pub(super) struct Layout {
     pub group: wgpu::BindGroupLayout,
@@ -64,16 +94,37 @@ impl Gpu {
             .map_err(|error| failure(format!("the adapter gave no device: {error}")))?;
         let faults = Arc::new(Mutex::new(Faults::default()));
         watch(&device, &faults);
+        let queue = Queue::new(&device, queue);
+        let call = call_layout(&device);
+        let call_group = device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some("call"),
+            layout: &call,
+            entries: &[wgpu::BindGroupEntry { binding: 0, resource: queue.call_binding() }],
+        });
         Ok(Gpu {
             device,
-            queue,
             limits,
             memory: AtomicU64::new(0),
+            queue,
+            arena: Arena::default(),
+            readers: Readers::default(),
             faults,
             next_id: AtomicU64::new(0),
             pipelines: Mutex::default(),
             layouts: Mutex::default(),
+            call,
+            call_group,
         })
+    }
+
+    /// What one dispatch may use.
+    pub fn caps(&self) -> Caps {
+        Caps {
+            bindings: (self.limits.max_storage_buffers_per_shader_stage as usize).min(MOST_BINDINGS),
+            binding_words: usize::try_from(self.limits.max_storage_buffer_binding_size / 4).unwrap_or(usize::MAX),
+            shared_words: self.limits.max_compute_workgroup_storage_size as usize / 4,
+            lanes: self.limits.max_compute_invocations_per_workgroup as usize,
+        }
     }
 
     /// What went wrong since the last call of this, if anything did.
@@ -109,55 +160,71 @@ impl Gpu {
         self.next_id.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// The layout of kernels that read `reads` buffers.
-    pub fn layout(&self, reads: usize) -> Layout {
-        lock(&self.layouts).entry(reads).or_insert_with(|| Layout::new(&self.device, reads)).clone()
+    /// The layout of kernels of this form.
+    pub fn layout(&self, form: &Form) -> Layout {
+        let mut layouts = lock(&self.layouts);
+        layouts.entry(form.clone()).or_insert_with(|| Layout::new(&self.device, form, &self.call)).clone()
     }
 
-    /// The pipeline of a shader, compiled at its first use.
-    pub fn pipeline(&self, label: &str, source: &str, reads: usize) -> wgpu::ComputePipeline {
-        if let Some(pipeline) = lock(&self.pipelines).get(source) {
+    /// The pipeline of a kernel, compiled at its first use.
+    pub fn pipeline(&self, kernel: &Kernel) -> wgpu::ComputePipeline {
+        if let Some(pipeline) = lock(&self.pipelines).get(&kernel.source) {
             return pipeline.clone();
         }
         let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
-            label: Some(label),
-            source: wgpu::ShaderSource::Wgsl(source.into()),
+            label: Some(&kernel.label),
+            source: wgpu::ShaderSource::Wgsl(kernel.source.as_str().into()),
         });
         let pipeline = self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label: Some(label),
-            layout: Some(&self.layout(reads).pipeline),
+            label: Some(&kernel.label),
+            layout: Some(&self.layout(&Form::of(kernel)).pipeline),
             module: &module,
             entry_point: Some("main"),
             compilation_options: wgpu::PipelineCompilationOptions::default(),
             cache: None,
         });
-        lock(&self.pipelines).insert(source.into(), pipeline.clone());
+        lock(&self.pipelines).insert(kernel.source.clone(), pipeline.clone());
         pipeline
     }
 }
 
 impl Layout {
-    fn new(device: &wgpu::Device, reads: usize) -> Layout {
-        let entry = |binding: usize| wgpu::BindGroupLayoutEntry {
+    fn new(device: &wgpu::Device, form: &Form, call: &wgpu::BindGroupLayout) -> Layout {
+        let entry = |(binding, &writes): (usize, &bool)| wgpu::BindGroupLayoutEntry {
             binding: binding as u32,
             visibility: wgpu::ShaderStages::COMPUTE,
             ty: wgpu::BindingType::Buffer {
-                ty: wgpu::BufferBindingType::Storage { read_only: binding < reads },
+                ty: wgpu::BufferBindingType::Storage { read_only: !writes },
                 has_dynamic_offset: false,
                 min_binding_size: None,
             },
             count: None,
         };
-        let entries: Vec<_> = (0..=reads).map(entry).collect();
+        let entries: Vec<_> = form.writes.iter().enumerate().map(entry).collect();
         let group =
             device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: None, entries: &entries });
+        let groups = [Some(&group), Some(call)];
         let pipeline = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
             label: None,
-            bind_group_layouts: &[Some(&group)],
+            bind_group_layouts: if form.reads_call { &groups } else { &groups[..1] },
             immediate_size: 0,
         });
         Layout { group, pipeline }
     }
+}
+
+fn call_layout(device: &wgpu::Device) -> wgpu::BindGroupLayout {
+    let entry = wgpu::BindGroupLayoutEntry {
+        binding: 0,
+        visibility: wgpu::ShaderStages::COMPUTE,
+        ty: wgpu::BindingType::Buffer {
+            ty: wgpu::BufferBindingType::Uniform,
+            has_dynamic_offset: true,
+            min_binding_size: None,
+        },
+        count: None,
+    };
+    device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some("call"), entries: &[entry] })
 }
 
 /// Records what the device reports instead of wgpu's default, which is to panic.

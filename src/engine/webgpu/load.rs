@@ -1,60 +1,53 @@
-//! A plan made real on the device: memory, pipelines, bind groups.
+//! A program made real on the device: memory, pipelines, bind groups.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::HashMap,
+    ops::Range,
+    sync::{Arc, Mutex},
+};
 
 use super::{
     buffer::Storage,
-    device::Gpu,
-    kernel::SCALARS_AT,
-    plan::{Dispatch, Place, Plan, Transfer},
+    compile::Compiled,
+    device::{Form, Gpu, Layout},
+    memory::{Binding, Place},
+    settle::Transfer,
+    shader::{Kernel, MAX_SCALARS},
 };
 use crate::{
     error::{Error, Result},
-    program::Program,
+    program::{Plan, Program},
 };
+
+/// Floating-point operations of one compute pass, after which the queue may be submitted.
+const PASS_FLOPS: u64 = 2 << 30;
+
+/// Bind groups kept for a program, by the buffers that were bound: a pool's networks take turns.
+const KEPT_GROUPS: usize = 16;
 
 /// A program loaded into the engine.
 pub(super) struct Loaded {
     pub gpu: Arc<Gpu>,
-    pub program: Program,
+    pub plan: Plan,
     pub launches: Vec<Launch>,
-    pub transfers: Vec<Transfer>,
-    memory: Memory,
-    /// Bind groups of launches that touch slots, by their numbers in [`Binding::Slots`]; locked while a run is queued, so that
-    /// its scalars and its dispatches stay together.
-    pub bound: Mutex<Vec<Option<Bound>>>,
-}
-
-/// The memory that belongs to a program.
-struct Memory {
-    constants: Vec<Storage>,
-    pool: Vec<Storage>,
-    scalars: Storage,
+    /// Launches that are encoded together, and their operations.
+    pub passes: Vec<(Range<usize>, u64)>,
+    pub saved: Vec<Transfer>,
+    pub commits: Vec<Transfer>,
+    constants: Storage,
+    arena_words: usize,
+    groups: Mutex<HashMap<Vec<u64>, Arc<Vec<wgpu::BindGroup>>>>,
+    /// The text of [`crate::engine::Executable::explain`].
+    pub explanation: String,
 }
 
 /// A dispatch ready to go.
 pub(super) struct Launch {
     pub pipeline: wgpu::ComputePipeline,
     pub groups: [u32; 2],
-    pub binding: Binding,
-}
-
-/// What a launch binds.
-pub(super) enum Binding {
-    /// Only memory of the program itself.
-    Fixed(wgpu::BindGroup),
-    /// Slots too, so the group is made at a run, and kept while the same buffers are bound.
-    Slots {
-        /// Which of [`Loaded::bound`].
-        index: usize,
-        places: Vec<Place>,
-    },
-}
-
-/// A bind group with the numbers of the buffers that were bound to slots.
-pub(super) struct Bound {
-    pub slots: Vec<u64>,
-    pub group: wgpu::BindGroup,
+    pub reads_call: bool,
+    bindings: Vec<Binding>,
+    layout: Layout,
 }
 
 impl Loaded {
@@ -63,88 +56,120 @@ impl Loaded {
     /// # Errors
     /// [`Error::Limit`] or [`Error::OutOfMemory`] if a value of the program does not fit the device.
     pub fn new(gpu: &Arc<Gpu>, program: &Program) -> Result<Loaded> {
-        let plan = Plan::new(program);
-        check_dispatches(gpu, &plan)?;
-        let memory = Memory::new(gpu, program, &plan)?;
-        let mut loaded = Loaded {
+        let compiled = Compiled::new(program, gpu.caps());
+        check(gpu, program, &compiled)?;
+        let constants = Storage::in_parts(gpu, "the constants of a program", compiled.constants.len())?;
+        constants.write(bytemuck::cast_slice(&compiled.constants));
+        gpu.arena.reserve(gpu, compiled.arena)?;
+        let launches: Vec<Launch> = compiled.kernels().map(|kernel| Launch::new(gpu, kernel)).collect();
+        let loaded = Loaded {
             gpu: Arc::clone(gpu),
-            program: program.clone(),
-            launches: Vec::new(),
-            transfers: plan.transfers,
-            memory,
-            bound: Mutex::default(),
+            launches,
+            passes: passes(compiled.kernels()),
+            constants,
+            arena_words: compiled.arena,
+            groups: Mutex::default(),
+            explanation: compiled.explain(),
+            saved: compiled.saved,
+            commits: compiled.commits,
+            plan: compiled.plan,
         };
-        let mut touching_slots = 0;
-        for dispatch in &plan.dispatches {
-            let launch = loaded.launch(dispatch, &mut touching_slots);
-            loaded.launches.push(launch);
-        }
-        loaded.bound = Mutex::new((0..touching_slots).map(|_| None).collect());
         gpu.check()?;
         Ok(loaded)
     }
 
-    fn launch(&self, dispatch: &Dispatch, touching_slots: &mut usize) -> Launch {
-        let pipeline = self.gpu.pipeline(&dispatch.label, &dispatch.kernel.source, dispatch.reads.len());
-        let mut places = dispatch.reads.clone();
-        places.push(dispatch.writes);
-        let binding = if places.iter().any(|place| matches!(place, Place::Slot(_))) {
-            *touching_slots += 1;
-            Binding::Slots { index: *touching_slots - 1, places }
-        } else {
-            Binding::Fixed(self.bind_group(&places, &[]))
-        };
-        Launch { pipeline, groups: dispatch.kernel.groups, binding }
-    }
-
-    /// A bind group of these places: what is read, then what is written.
-    pub fn bind_group(&self, places: &[Place], slots: &[&Storage]) -> wgpu::BindGroup {
-        let entry = |(binding, &place)| wgpu::BindGroupEntry {
-            binding: binding as u32,
-            resource: self.storage(place, slots).buffer.as_entire_binding(),
-        };
-        let entries: Vec<_> = places.iter().enumerate().map(entry).collect();
-        self.gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
-            label: None,
-            layout: &self.gpu.layout(places.len() - 1).group,
-            entries: &entries,
-        })
-    }
-
-    /// The memory at a place, given the buffers bound to the slots.
-    pub fn storage<'s>(&'s self, place: Place, slots: &[&'s Storage]) -> &'s Storage {
+    /// The buffer at a place.
+    pub fn buffer<'s>(&'s self, place: Place, slots: &[&'s Storage], arena: &'s Storage) -> &'s wgpu::Buffer {
         match place {
-            Place::Slot(slot) => slots[slot],
-            Place::Constant(index) => &self.memory.constants[index],
-            Place::Pool(index) => &self.memory.pool[index],
-            Place::Scalars => &self.memory.scalars,
+            Place::Slot(slot) => &slots[slot].buffer,
+            Place::Arena => &arena.buffer,
+            Place::Constants => &self.constants.buffer,
+        }
+    }
+
+    /// The bind groups of all launches for these buffers: made once, and kept.
+    pub fn groups(&self, slots: &[&Storage], arena: &Storage) -> Arc<Vec<wgpu::BindGroup>> {
+        let ids: Vec<u64> = slots.iter().map(|slot| slot.id).chain([arena.id]).collect();
+        let mut known = super::device::lock(&self.groups);
+        if let Some(groups) = known.get(&ids) {
+            return groups.clone();
+        }
+        let group = |launch: &Launch| {
+            let entry = |(binding, span): (usize, &Binding)| wgpu::BindGroupEntry {
+                binding: binding as u32,
+                resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                    buffer: self.buffer(span.place, slots, arena),
+                    offset: 4 * span.start as u64,
+                    size: std::num::NonZeroU64::new(4 * span.len as u64),
+                }),
+            };
+            let entries: Vec<_> = launch.bindings.iter().enumerate().map(entry).collect();
+            self.gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
+                label: None,
+                layout: &launch.layout.group,
+                entries: &entries,
+            })
+        };
+        let groups = Arc::new(self.launches.iter().map(group).collect::<Vec<_>>());
+        if known.len() >= KEPT_GROUPS {
+            known.clear();
+        }
+        known.insert(ids, groups.clone());
+        groups
+    }
+}
+
+impl Drop for Loaded {
+    fn drop(&mut self) {
+        self.gpu.arena.release(self.arena_words);
+    }
+}
+
+impl Launch {
+    fn new(gpu: &Gpu, kernel: &Kernel) -> Launch {
+        Launch {
+            pipeline: gpu.pipeline(kernel),
+            groups: kernel.groups,
+            reads_call: kernel.reads_call,
+            bindings: kernel.bindings.clone(),
+            layout: gpu.layout(&Form::of(kernel)),
         }
     }
 }
 
-impl Memory {
-    fn new(gpu: &Arc<Gpu>, program: &Program, plan: &Plan) -> Result<Memory> {
-        let mut constants = Vec::new();
-        for values in program.constants() {
-            let storage = Storage::new(gpu, "a constant", values.len())?;
-            storage.write(bytemuck::cast_slice(values));
-            constants.push(storage);
+/// Neighbouring launches whose work is a bounded whole.
+fn passes<'k>(kernels: impl Iterator<Item = &'k Kernel>) -> Vec<(Range<usize>, u64)> {
+    let mut passes: Vec<(Range<usize>, u64)> = Vec::new();
+    for (index, kernel) in kernels.enumerate() {
+        match passes.last_mut() {
+            Some((range, flops)) if *flops + kernel.flops <= PASS_FLOPS => {
+                range.end = index + 1;
+                *flops += kernel.flops;
+            }
+            _ => passes.push((index..index + 1, kernel.flops)),
         }
-        let name = format!("a value of program `{}`", program.name());
-        let pool = plan.pool.iter().map(|&words| Storage::new(gpu, &name, words)).collect::<Result<_>>()?;
-        let scalars = Storage::new(gpu, "scalars", SCALARS_AT + program.scalars().len())?;
-        Ok(Memory { constants, pool, scalars })
     }
+    passes
 }
 
-/// Refuses what is more than the device can dispatch or bind, before anything is allocated.
-fn check_dispatches(gpu: &Gpu, plan: &Plan) -> Result<()> {
-    let most = gpu.limits.max_storage_buffers_per_shader_stage as usize;
-    for dispatch in &plan.dispatches {
-        let bindings = dispatch.reads.len() + 1;
-        if bindings > most {
-            let what = format!("the number of buffers that {} binds", dispatch.label);
-            return Err(Error::Limit { what, needs: bindings as u64, has: most as u64 });
+/// Refuses what the device cannot hold or bind, before anything is allocated.
+fn check(gpu: &Gpu, program: &Program, compiled: &Compiled) -> Result<()> {
+    let name = program.name();
+    if program.scalars().len() > MAX_SCALARS {
+        let what = format!("the block of scalars of program `{name}`");
+        return Err(Error::Limit { what, needs: program.scalars().len() as u64, has: MAX_SCALARS as u64 });
+    }
+    let most = gpu.limits.max_storage_buffer_binding_size;
+    for kernel in compiled.kernels() {
+        let largest = kernel.bindings.iter().map(|binding| 4 * binding.len as u64).max().unwrap_or(0);
+        if largest > most {
+            let what = format!("a value that {} of program `{name}` binds", kernel.label);
+            return Err(Error::Limit { what, needs: largest, has: most });
+        }
+        let (bindings, has) = (kernel.bindings.len(), gpu.limits.max_storage_buffers_per_shader_stage);
+        if bindings > has as usize {
+            let what = format!("the number of buffers that {} of program `{name}` binds", kernel.label);
+            return Err(Error::Limit { what, needs: bindings as u64, has: u64::from(has) });
         }
     }
     Ok(())

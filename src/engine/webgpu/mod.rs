@@ -1,16 +1,24 @@
 //! The WebGPU engine: programs as compute shaders, on any GPU natively (Vulkan, Metal, DirectX 12) and in browsers.
 //!
-//! A program becomes a plan: kernels of generated WGSL, one or a few a node, and the memory they share. Loading
-//! makes pipelines and bind groups; a run writes its scalars, queues one compute pass and copies new states into their
-//! slots. Nothing waits for the device but the future of a read.
+//! A program is lowered to a plan, and each step of the plan becomes a kernel of generated WGSL or a few ([`compile`]).
+//! Loading makes pipelines and memory; a run adds its block of scalars and its dispatches to what is queued. Nothing waits
+//! for the device but the future of a read.
 
+mod arena;
 mod buffer;
+mod compile;
+mod contract;
 mod device;
-mod kernel;
-mod kernels;
+mod fused;
+mod index;
 mod load;
-mod plan;
+mod memory;
+mod queue;
+mod read;
 mod run;
+mod settle;
+mod shader;
+mod single;
 #[cfg(test)]
 mod tests;
 
@@ -55,11 +63,22 @@ impl WebGpu {
     pub fn adapter(&self) -> &str {
         &self.adapter
     }
+}
 
-    /// The shaders that a program becomes, each under the node it computes.
-    pub fn explain(program: &Program) -> String {
-        let plan = plan::Plan::new(program);
-        plan.dispatches.iter().map(|d| format!("// {}\n{}\n", d.label, d.kernel.source)).collect()
+/// What a run of a program dispatches, on a device with WebGPU's least limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Traffic {
+    pub dispatches: usize,
+    /// Bytes of the ranges of buffers that dispatches bind, each counted once a dispatch.
+    pub bound_bytes: u64,
+}
+
+impl Traffic {
+    /// Of this program. Needs no device.
+    pub fn of(program: &Program) -> Traffic {
+        let compiled = compile::Compiled::new(program, memory::Caps::LEAST);
+        let bound = |kernel: &shader::Kernel| kernel.bindings.iter().map(|binding| 4 * binding.len as u64).sum::<u64>();
+        Traffic { dispatches: compiled.kernels().count(), bound_bytes: compiled.kernels().map(bound).sum() }
     }
 }
 
@@ -124,16 +143,16 @@ impl Engine for WebGpu {
         if from.same(to) || words == 0 {
             return Ok(());
         }
-        let mut encoder = self.gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        encoder.copy_buffer_to_buffer(&source.buffer, 0, &target.buffer, 0, 4 * words as u64);
-        self.gpu.queue.submit([encoder.finish()]);
+        self.gpu.queue.with(&self.gpu.device, |commands| {
+            commands.copy((&source.buffer, 0), (&target.buffer, 0), 4 * words as u64);
+        });
         Ok(())
     }
 
     fn read(&self, buffer: &Buffer) -> Readback {
         let queued = storage_of(&self.gpu, buffer).and_then(|storage| {
             self.gpu.check()?;
-            buffer::read(storage, buffer.kind(), buffer.shape())
+            read::read(storage, buffer.kind(), buffer.shape())
         });
         queued.unwrap_or_else(|error| Readback::ready(Err(error)))
     }

@@ -2,9 +2,10 @@
 
 use super::{
     buffer::Storage,
-    device::lock,
-    load::{Binding, Bound, Loaded},
-    plan::Place,
+    load::Loaded,
+    queue::Commands,
+    settle::Transfer,
+    shader::CALL_WORDS,
     storage_of,
 };
 use crate::{
@@ -12,68 +13,61 @@ use crate::{
     error::Result,
 };
 
-/// Dispatches in one submission. A very long one would keep a browser's page and the watchdog waiting.
-const DISPATCHES_A_SUBMIT: usize = 1024;
-
 impl Executable for Loaded {
     fn run(&self, buffers: &[&Buffer], scalars: &Scalars) -> Result<()> {
         self.gpu.check()?;
-        check_run(&self.program, buffers, scalars)?;
+        check_run(&self.plan.program, buffers, scalars)?;
         let slots: Vec<&Storage> = buffers.iter().map(|buffer| storage_of(&self.gpu, buffer)).collect::<Result<_>>()?;
-        // Held to the last submission: a second run of this program must not write its scalars in between.
-        let mut bound = lock(&self.bound);
-        self.write_scalars(scalars);
-        self.rebind(&mut bound, &slots);
-        let mut encoder = self.encoder();
-        for (part, launches) in self.launches.chunks(DISPATCHES_A_SUBMIT).enumerate() {
-            if part > 0 {
-                let full = std::mem::replace(&mut encoder, self.encoder());
-                self.gpu.queue.submit([full.finish()]);
+        let arena = self.gpu.arena.memory(&self.gpu)?;
+        let groups = self.groups(&slots, &arena);
+        let call = call(scalars);
+        self.gpu.queue.with(&self.gpu.device, |commands| {
+            self.transfer(commands, &self.saved, &slots, &arena);
+            let mut call_at = None;
+            for (range, flops) in &self.passes {
+                let launches = &self.launches[range.clone()];
+                if launches.iter().any(|launch| launch.reads_call) {
+                    call_at.get_or_insert_with(|| commands.stage(bytemuck::cast_slice(&call)) as u32);
+                }
+                let mut pass = commands.encoder().begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+                for (launch, group) in launches.iter().zip(&groups[range.clone()]) {
+                    pass.set_pipeline(&launch.pipeline);
+                    pass.set_bind_group(0, group, &[]);
+                    if let (true, Some(at)) = (launch.reads_call, call_at) {
+                        pass.set_bind_group(1, &self.gpu.call_group, &[at]);
+                    }
+                    pass.dispatch_workgroups(launch.groups[0], launch.groups[1], 1);
+                }
+                drop(pass);
+                if commands.worked(*flops, launches.len()) {
+                    // The staging buffer begins anew.
+                    call_at = None;
+                }
             }
-            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-            for launch in launches {
-                let group = match &launch.binding {
-                    Binding::Fixed(group) => Some(group),
-                    Binding::Slots { index, .. } => bound[*index].as_ref().map(|bound| &bound.group),
-                };
-                pass.set_pipeline(&launch.pipeline);
-                pass.set_bind_group(0, group, &[]);
-                pass.dispatch_workgroups(launch.groups[0], launch.groups[1], 1);
-            }
-        }
-        for transfer in &self.transfers {
-            let (from, to) = (self.storage(transfer.from, &slots), self.storage(transfer.to, &slots));
-            encoder.copy_buffer_to_buffer(&from.buffer, 0, &to.buffer, 0, 4 * transfer.words as u64);
-        }
-        self.gpu.queue.submit([encoder.finish()]);
+            self.transfer(commands, &self.commits, &slots, &arena);
+        });
         self.gpu.check()
+    }
+
+    fn explain(&self) -> Option<String> {
+        Some(self.explanation.clone())
     }
 }
 
 impl Loaded {
-    fn encoder(&self) -> wgpu::CommandEncoder {
-        self.gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some(self.program.name()) })
-    }
-
-    /// The queue copies these words before the submission that follows, so runs in flight keep their own.
-    fn write_scalars(&self, scalars: &Scalars) {
-        let mut words = vec![scalars.seed as u32, (scalars.seed >> 32) as u32, scalars.unit];
-        words.extend(scalars.values.iter().map(|value| value.to_bits()));
-        self.storage(Place::Scalars, &[]).write(bytemuck::cast_slice(&words));
-    }
-
-    /// Makes the bind groups whose slots are bound to other buffers than last time.
-    fn rebind(&self, bound: &mut [Option<Bound>], slots: &[&Storage]) {
-        for launch in &self.launches {
-            let Binding::Slots { index, places } = &launch.binding else { continue };
-            let ids: Vec<u64> = places
-                .iter()
-                .filter_map(|place| if let Place::Slot(slot) = place { Some(slots[*slot].id) } else { None })
-                .collect();
-            let kept = bound[*index].as_ref().is_some_and(|bound| bound.slots == ids);
-            if !kept {
-                bound[*index] = Some(Bound { slots: ids, group: self.bind_group(places, slots) });
-            }
+    fn transfer(&self, commands: &mut Commands<'_>, transfers: &[Transfer], slots: &[&Storage], arena: &Storage) {
+        for transfer in transfers {
+            let [from, to] = [transfer.from, transfer.to]
+                .map(|(place, start)| (self.buffer(place, slots, arena), 4 * start as u64));
+            commands.copy(from, to, 4 * transfer.words as u64);
         }
     }
+}
+
+/// The block of a call.
+fn call(scalars: &Scalars) -> Vec<u32> {
+    let mut words = vec![scalars.seed as u32, (scalars.seed >> 32) as u32, scalars.unit, 0];
+    words.extend(scalars.values.iter().map(|value| value.to_bits()));
+    words.resize(CALL_WORDS.min(words.len().next_multiple_of(4)), 0);
+    words
 }

@@ -1,7 +1,7 @@
 //! Tests that need an adapter: what random programs do not reach, and faults. Without one they say so and pass,
 //! unless `ATTAR_TEST_WEBGPU=required`.
 
-use super::{WebGpu, device::Gpu, test_engine};
+use super::{WebGpu, device::Gpu, shader::Kernel, test_engine};
 use crate::{
     engine::{Buffer, Data, Engine, Host, Scalars, reference::Reference},
     error::Error,
@@ -328,7 +328,10 @@ fn memory_is_given_back() {
     assert_eq!(engine.memory_in_use(), 0);
     let buffer = engine.buffer(Kind::F32, [10, 10].into()).unwrap();
     assert_eq!(engine.memory_in_use(), 400);
-    let program = program(|g| g.input("x", [10, 10]).sin().cos());
+    let program = program(|g| {
+        let x = g.input("x", [10, 10]);
+        x.matmul(x).sin().matmul(x)
+    });
     let output = engine.buffer(Kind::F32, [10, 10].into()).unwrap();
     let loaded = engine.load(&program).unwrap();
     assert!(engine.memory_in_use() > 1200);
@@ -363,7 +366,7 @@ fn what_does_not_fit_is_refused() {
     let Some(shape) = Shape::try_new(&[usize::try_from(most / 4 + 1).unwrap()]) else { return };
     let refused = engine.buffer(Kind::F32, shape).unwrap_err();
     assert!(matches!(refused, Error::Limit { needs, has, .. } if has == most && needs > most), "{refused}");
-    let large = program(|g| g.random_uniform(1, shape).sum_all());
+    let large = program(|g| g.random_uniform(1, shape).pad(&[1], &[0], [shape.elements() + 2]).sum_all());
     assert!(matches!(engine.load(&large).err(), Some(Error::Limit { .. })));
     assert_eq!(engine.memory_in_use(), 0);
 }
@@ -401,7 +404,15 @@ fn a_lost_device_is_an_error_from_then_on() {
 fn a_shader_that_does_not_compile_surfaces_once() {
     let Some(engine) = test_engine() else { return };
     let gpu: &Gpu = &engine.gpu;
-    gpu.pipeline("broken", "fn main() { not wgsl }", 0);
+    let broken = Kernel {
+        label: "broken".into(),
+        source: "fn main() { not wgsl }".into(),
+        bindings: Vec::new(),
+        reads_call: false,
+        groups: [1, 1],
+        flops: 0,
+    };
+    gpu.pipeline(&broken);
     assert!(matches!(gpu.check(), Err(Error::Engine { .. })));
     assert_eq!(gpu.check(), Ok(()));
 }

@@ -1,6 +1,5 @@
 //! Places in shared memory for what lives for a while.
 
-use super::{inputs, outputs};
 use crate::program::{Place, Step, Value, ValueId};
 
 /// When something is needed, and how much of it: from step `first` to step `last`, both included.
@@ -45,7 +44,7 @@ pub fn allocate(intervals: &[Interval], alignment: usize) -> (Vec<usize>, usize)
 pub(super) fn place(values: &mut [Value], steps: &[Step], commits: &[(ValueId, u32)], alignment: usize) -> usize {
     let mut lives: Vec<Option<Interval>> = vec![None; values.len()];
     for (index, step) in steps.iter().enumerate() {
-        for value in inputs(step).chain(outputs(step)) {
+        for value in step.inputs().chain(step.outputs()) {
             let len = values[value.index()].len;
             lives[value.index()].get_or_insert(Interval { first: index, last: index, len }).last = index;
         }

@@ -169,9 +169,9 @@ fn is_free(values: &[Value], steps: &[Step], written: ValueId, slot: u32) -> boo
         let value = &values[value.index()];
         matches!(value.place, Place::Slot(place) if place == slot)
     };
-    let writer = steps.iter().position(|step| outputs(step).any(|output| output == written));
+    let writer = steps.iter().position(|step| step.outputs().any(|output| output == written));
     let Some(writer) = writer else { return false };
-    let later = steps[writer + 1..].iter().any(|step| inputs(step).any(is_old));
+    let later = steps[writer + 1..].iter().any(|step| step.inputs().any(is_old));
     let meanwhile = match &steps[writer] {
         Step::Single(single) => single.inputs.iter().any(|part| is_old(part.value)),
         Step::Fused(fused) => reads_out_of_order(fused, values, is_old),
@@ -185,26 +185,4 @@ fn reads_out_of_order(fused: &Fused, values: &[Value], is_old: impl Fn(ValueId) 
         What::Load { value, view } if is_old(*value) => *view != View::whole(values[value.index()].len),
         _ => false,
     })
-}
-
-/// The values that a step reads.
-pub(crate) fn inputs(step: &Step) -> impl Iterator<Item = ValueId> + '_ {
-    let (parts, code) = match step {
-        Step::Single(single) => (single.inputs.as_slice(), [].as_slice()),
-        Step::Fused(fused) => ([].as_slice(), fused.code.as_slice()),
-    };
-    let loads = code.iter().filter_map(|instruction| match instruction.what {
-        What::Load { value, .. } => Some(value),
-        _ => None,
-    });
-    parts.iter().map(|part| part.value).chain(loads)
-}
-
-/// The values that a step writes.
-pub(crate) fn outputs(step: &Step) -> impl Iterator<Item = ValueId> + '_ {
-    let (single, stores) = match step {
-        Step::Single(single) => (Some(single.output), [].as_slice()),
-        Step::Fused(fused) => (None, fused.stores.as_slice()),
-    };
-    single.into_iter().chain(stores.iter().map(|(_, value)| *value))
 }

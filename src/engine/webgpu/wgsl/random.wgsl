@@ -1,4 +1,4 @@
-// Philox 4x32-10, see src/rng.rs. `scalars` begins with the seed (low, high) and the unit.
+// Philox 4x32-10, see src/rng.rs. `call.draws` holds the seed (low, high) and the unit.
 
 // The 64-bit product of two words as (high, low), from halves of 16 bits: WGSL has no wider integers.
 fn wide(a: u32, b: u32) -> vec2<u32> {
@@ -14,8 +14,8 @@ fn wide(a: u32, b: u32) -> vec2<u32> {
 
 // The four words of draws `4 block .. 4 block + 4`.
 fn philox(block: u32, stream: u32) -> vec4<u32> {
-    var counter = vec4<u32>(block, stream, scalars[2], 0u);
-    var key = vec2<u32>(scalars[0], scalars[1]);
+    var counter = vec4<u32>(block, stream, call.draws.z, 0u);
+    var key = call.draws.xy;
     for (var turn = 0u; turn < 10u; turn += 1u) {
         let p0 = wide(0xD2511F53u, counter.x);
         let p1 = wide(0xCD9E8D57u, counter.z);

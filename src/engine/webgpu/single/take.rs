@@ -1,7 +1,7 @@
 //! Rows by number, and the sums that come back.
 
 use super::Task;
-use crate::engine::webgpu::kernel::{Kernel, Shader};
+use crate::engine::webgpu::shader::Kernel;
 
 /// Elements of one row of a tensor whose first axis counts rows.
 fn row_len(len: usize, rows: usize) -> usize {
@@ -13,12 +13,13 @@ pub(super) fn take(task: &Task<'_>) -> Kernel {
     let row = row_len(task.len(), task.node.shape.dim(0));
     let body = format!(
         "let row = rows(i / {row}u);
-result[i] = 0.0;
+var value = 0.0;
 if (row < {rows}u) {{
-    result[i] = x(row * {row}u + i % {row}u);
-}}"
+    value = x(row * {row}u + i % {row}u);
+}}
+set_result(i, value);"
     );
-    Shader::new().operand("x", 0, task.operands[0]).operand("rows", 1, task.operands[1]).each(task.len(), &body)
+    task.shader(&[("x", 0), ("rows", 1)]).each(task.len(), &body)
 }
 
 /// Each element looks for its row among all that were taken, in increasing order.
@@ -33,7 +34,7 @@ for (var k = 0u; k < {taken}u; k += 1u) {{
         total += x(k * {row}u + i % {row}u);
     }}
 }}
-result[i] = total;"
+set_result(i, total);"
     );
-    Shader::new().operand("x", 0, task.operands[0]).operand("rows", 1, task.operands[1]).each(task.len(), &body)
+    task.shader(&[("x", 0), ("rows", 1)]).each(task.len(), &body)
 }

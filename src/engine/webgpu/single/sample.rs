@@ -2,7 +2,7 @@
 
 use super::Task;
 use crate::{
-    engine::webgpu::kernel::{Kernel, Shader, unravel},
+    engine::webgpu::{index::unravel, shader::Kernel},
     graph::Border,
     shape::Shape,
 };
@@ -25,13 +25,13 @@ fn over(task: &Task<'_>, [input, output]: [Shape; 2], border: Border, library: &
     let names = ["n", "c", "row", "column"].map(String::from);
     let channels = format!("let plane = n * {}u + c;\n", shape.dim(1));
     let body = unravel("i", &names, &shape.dims()) + &channels + body;
-    let shader = Shader::new().operand("x", 0, task.operands[0]).operand("map", 1, task.operands[1]).with(&constants);
+    let shader = task.shader(&[("x", 0), ("map", 1)]).with(&constants);
     library.iter().fold(shader, |shader, text| shader.with(text)).each(task.len(), &body)
 }
 
 pub(super) fn sample(task: &Task<'_>, border: Border) -> Kernel {
     if task.shapes[0].elements() == 0 {
-        return Shader::new().each(task.len(), "result[i] = 0.0;");
+        return task.shader(&[]).each(task.len(), "set_result(i, 0.0);");
     }
     let body = "let at = read_at(n, row, column);
 var total = 0.0;
@@ -42,7 +42,7 @@ for (var corner = 0u; corner < 4u; corner += 1u) {
         total += tap(at.y, here.y) * tap(at.x, here.x) * pixel;
     }
 }
-result[i] = total;";
+set_result(i, total);";
     over(task, [task.shapes[0], task.node.shape], border, &[SAMPLE], body)
 }
 
@@ -50,7 +50,7 @@ result[i] = total;";
 /// order of the sum is fixed this way.
 pub(super) fn transpose(task: &Task<'_>, border: Border) -> Kernel {
     if task.shapes[0].elements() == 0 {
-        return Shader::new().each(task.len(), "result[i] = 0.0;");
+        return task.shader(&[]).each(task.len(), "set_result(i, 0.0);");
     }
     let body = "let here = vec2<f32>(f32(column), f32(row));
 let columns = readers(column, IN_W);
@@ -71,6 +71,6 @@ for (var p = 0u; p < OUT_H; p += 1u) {
     }
     total += part;
 }
-result[i] = total;";
+set_result(i, total);";
     over(task, [task.node.shape, task.shapes[0]], border, &[SAMPLE, TRANSPOSE], body)
 }

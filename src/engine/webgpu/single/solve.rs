@@ -1,7 +1,7 @@
 //! Symmetric positive definite systems, by Cholesky's factors: `a = L L^T`, then forwards and backwards.
 
-use super::{Task, Work};
-use crate::engine::webgpu::kernel::{Kernel, Shader};
+use super::Task;
+use crate::engine::webgpu::{memory::Want, shader::Kernel};
 
 /// Invocations a workgroup; each takes every 256th row.
 const LANES: usize = 256;
@@ -12,13 +12,14 @@ const ROUNDS: usize = 32_768;
 
 /// One workgroup factors into scratch memory, a span of columns a kernel; then one workgroup a column of b solves, in
 /// place of the result.
-pub(super) fn solve(task: &Task<'_>) -> Work {
+pub(super) fn solve(task: &Task<'_>) -> Vec<Kernel> {
     let n = task.shapes[0].dim(0);
     let m = task.node.shape.dim(1);
     let constants = format!("const N = {n}u;\nconst M = {m}u;\nconst LANES = {LANES}u;");
-    let mut kernels: Vec<Kernel> = spans(n).map(|[first, end]| factor(task, &constants, first, end)).collect();
-    kernels.push(substitute(task, &constants, m));
-    Work { kernels, scratch: n * n }
+    let Some(scratch) = task.compiler.scratch(1, n * n).pop() else { return Vec::new() };
+    let mut kernels: Vec<Kernel> = spans(n).map(|span| factor(task, &scratch, &constants, span)).collect();
+    kernels.push(substitute(task, scratch, &constants, m));
+    kernels
 }
 
 /// Columns `[first, end)` that one kernel factors within its rounds.
@@ -38,58 +39,57 @@ fn spans(n: usize) -> impl Iterator<Item = [usize; 2]> {
     })
 }
 
-fn factor(task: &Task<'_>, constants: &str, first: usize, end: usize) -> Kernel {
+fn factor(task: &Task<'_>, scratch: &Want, constants: &str, [first, end]: [usize; 2]) -> Kernel {
     let body = format!(
         "for (var column = {first}u; column < {end}u; column += 1u) {{
     for (var row = column + lane; row < N; row += LANES) {{
         var sum = 0.0;
         for (var k = 0u; k < column; k += 1u) {{
-            sum += result[row * N + k] * result[column * N + k];
+            sum += factor(row * N + k) * factor(column * N + k);
         }}
-        result[row * N + column] = a(row * N + column) - sum;
+        set_factor(row * N + column, a(row * N + column) - sum);
     }}
     storageBarrier();
-    let diagonal = sqrt(result[column * N + column]);
+    let diagonal = sqrt(factor(column * N + column));
     storageBarrier();
     for (var row = column + lane; row < N; row += LANES) {{
-        result[row * N + column] /= diagonal;
+        set_factor(row * N + column, factor(row * N + column) / diagonal);
     }}
     storageBarrier();
 }}"
     );
-    Shader::new().operand("a", 0, task.operands[0]).with(constants).writing_scratch().groups(1, LANES, &body)
+    task.writing(&[("a", 0)], &[("factor", scratch.clone())]).with(constants).groups(1, LANES, &body)
 }
 
 /// Each solved row is taken off the rows that are left, forwards with L and backwards with its transpose.
-fn substitute(task: &Task<'_>, constants: &str, m: usize) -> Kernel {
+fn substitute(task: &Task<'_>, scratch: Want, constants: &str, m: usize) -> Kernel {
     let solved = "fn solve_row(row: u32, column: u32, lane: u32) -> f32 {
     storageBarrier();
-    let x = result[row * M + column] / factor[row * N + row];
+    let x = result(row * M + column) / factor(row * N + row);
     storageBarrier();
     if (lane == 0u) {
-        result[row * M + column] = x;
+        set_result(row * M + column, x);
     }
     return x;
 }";
     let body = "for (var row = lane; row < N; row += LANES) {
-    result[row * M + group] = b(row * M + group);
+    set_result(row * M + group, b(row * M + group));
 }
 for (var row = 0u; row < N; row += 1u) {
     let x = solve_row(row, group, lane);
     for (var other = row + 1u + lane; other < N; other += LANES) {
-        result[other * M + group] -= factor[other * N + row] * x;
+        set_result(other * M + group, result(other * M + group) - factor(other * N + row) * x);
     }
 }
 for (var left = N; left > 0u; left -= 1u) {
     let row = left - 1u;
     let x = solve_row(row, group, lane);
     for (var other = lane; other < row; other += LANES) {
-        result[other * M + group] -= factor[row * N + other] * x;
+        set_result(other * M + group, result(other * M + group) - factor(row * N + other) * x);
     }
 }";
-    Shader::new()
-        .operand("b", 1, task.operands[1])
-        .scratch("factor")
+    let written = [("result", task.result()), ("factor", scratch)];
+    task.writing(&[("b", 1)], &written)
         .with(constants)
         .with(solved)
         .groups(m, LANES, body)

@@ -1,0 +1,545 @@
+//! From the instructions of a fused kernel to expressions: elements are computed where they are asked for.
+//!
+//! Every register is a function of an index into its elements in all rows. Asking for an element writes the `let`s that
+//! compute it, each once in its scope: what does not depend on a loop's index stands before the loop. An index counts
+//! elements, or fours of neighbours; a term that is the same for all four is a scalar.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::library::{Library, literal};
+use crate::{
+    engine::webgpu::{
+        index::{Axis, Walk, indented},
+        memory::{Memory, is_atom},
+        shader::scalar,
+    },
+    graph::{Binary, Compare, Op, Reduce, Unary},
+    program::{Fused, Instruction, Operand, Program, Register, Value, ValueId, What},
+};
+
+/// Terms summed one after another before they join the total, which keeps rounding errors far below those of one long
+/// running sum.
+const PART: usize = 32;
+
+/// A kernel's body and where its values are.
+pub(super) struct Source<'a> {
+    pub fused: &'a Fused,
+    pub program: &'a Program,
+    pub values: &'a [Value],
+    /// What is read, with the element of the value where the memory begins.
+    pub reads: BTreeMap<ValueId, (Memory, usize)>,
+    pub writes: BTreeMap<ValueId, Memory>,
+    pub rows: usize,
+}
+
+impl Source<'_> {
+    pub fn instruction(&self, register: Register) -> &Instruction {
+        // Each register is assigned once; bodies are short.
+        self.fused.code.iter().find(|instruction| instruction.to == register).expect("every register is assigned")
+    }
+
+    pub fn each(&self, register: Register) -> usize {
+        self.fused.registers[register.index()]
+    }
+
+    /// The axis that a value is the index along, if it is that.
+    fn iota(&self, value: ValueId) -> Option<Axis> {
+        let node = self.program.node(self.values[value.index()].node);
+        let Op::Iota { axis } = node.op else { return None };
+        Some(Axis { size: node.shape.dim(axis as usize), stride: node.shape.strides()[axis as usize] })
+    }
+}
+
+/// An index into a register's elements.
+#[derive(Debug, Clone)]
+pub(super) struct Index {
+    /// A name or number.
+    pub text: String,
+    /// The scope that declares it.
+    pub level: usize,
+    /// Whether it counts fours.
+    pub wide: bool,
+}
+
+/// A computed value: a name or literal.
+#[derive(Debug, Clone)]
+pub(super) struct Term {
+    pub text: String,
+    /// Four elements, else one (or one that is four times the same).
+    pub wide: bool,
+}
+
+impl Term {
+    fn one(text: impl Into<String>) -> Term {
+        Term { text: text.into(), wide: false }
+    }
+
+    /// As four elements.
+    pub fn spread(&self) -> String {
+        if self.wide { self.text.clone() } else { format!("vec4<f32>({})", self.text) }
+    }
+}
+
+#[derive(Default)]
+struct Scope {
+    lines: String,
+    known: HashMap<(Register, String, bool), Term>,
+    indices: HashMap<String, String>,
+}
+
+pub(super) struct Writer<'a> {
+    pub source: &'a Source<'a>,
+    /// Registers in workgroup memory, with the text of the first element that is there.
+    pub shared: BTreeMap<Register, String>,
+    /// The row of the workgroup, if it has just one.
+    pub row: Option<Index>,
+    pub library: Library,
+    /// Values that are used in fours.
+    pub fours: BTreeSet<ValueId>,
+    /// Whether something more than a load was computed four times for want of neighbours.
+    pub scattered: bool,
+    scopes: Vec<Scope>,
+    names: HashMap<String, usize>,
+}
+
+impl<'a> Writer<'a> {
+    pub fn new(source: &'a Source<'a>) -> Writer<'a> {
+        Writer {
+            source,
+            shared: BTreeMap::new(),
+            row: None,
+            library: Library::default(),
+            fours: BTreeSet::new(),
+            scattered: false,
+            scopes: vec![Scope::default()],
+            names: HashMap::new(),
+        }
+    }
+
+    /// Opens a scope within the others; returns its level.
+    pub fn open(&mut self) -> usize {
+        self.scopes.push(Scope::default());
+        self.scopes.len() - 1
+    }
+
+    /// Closes the innermost scope and returns its lines.
+    pub fn close(&mut self) -> String {
+        self.scopes.pop().map(|scope| scope.lines).unwrap_or_default()
+    }
+
+    /// Adds lines to a scope.
+    pub fn line(&mut self, level: usize, text: &str) {
+        let lines = &mut self.scopes[level].lines;
+        lines.push_str(text);
+        lines.push('\n');
+    }
+
+    /// A name that nothing else has.
+    pub fn name(&mut self, wanted: &str) -> String {
+        let count = self.names.entry(wanted.into()).or_insert(0);
+        *count += 1;
+        if *count == 1 { wanted.into() } else { format!("{wanted}_{count}") }
+    }
+
+    /// An index by its text.
+    pub fn index(&mut self, text: String, level: usize, wide: bool) -> Index {
+        if is_atom(&text) {
+            return Index { text, level, wide };
+        }
+        if let Some(known) = self.scopes[level].indices.get(&text) {
+            return Index { text: known.clone(), level, wide };
+        }
+        let name = self.name("at");
+        self.line(level, &format!("let {name} = {text};"));
+        self.scopes[level].indices.insert(text, name.clone());
+        Index { text: name, level, wide }
+    }
+
+    /// A register's element (or four) at an index.
+    pub fn register(&mut self, register: Register, index: &Index) -> Term {
+        let key = (register, index.text.clone(), index.wide);
+        if let Some(known) = self.scopes[index.level].known.get(&key) {
+            return known.clone();
+        }
+        let term = if self.shared.contains_key(&register) {
+            self.from_shared(register, index)
+        } else {
+            self.compute(register, index)
+        };
+        let term = self.declare(register, term, index.level);
+        self.scopes[index.level].known.insert(key, term.clone());
+        term
+    }
+
+    /// Gives a term a name, if it is more than one.
+    fn declare(&mut self, register: Register, term: Term, level: usize) -> Term {
+        if is_atom(&term.text) {
+            return term;
+        }
+        let wanted = format!("{}_{}", self.label(register), register.0);
+        let name = self.name(&wanted);
+        self.line(level, &format!("let {name} = {};", term.text));
+        Term { text: name, wide: term.wide }
+    }
+
+    /// The name of a register's operation.
+    pub fn label(&self, register: Register) -> &'static str {
+        match &self.source.instruction(register).what {
+            What::Load { .. } => "x",
+            What::Fill => "fill",
+            What::Unary(function) => match function {
+                Unary::Neg => "neg",
+                Unary::Exp => "exp",
+                Unary::Log => "log",
+                Unary::Sin => "sin",
+                Unary::Cos => "cos",
+                Unary::Sqrt => "sqrt",
+                Unary::Tanh => "tanh",
+                Unary::Recip => "recip",
+                Unary::Floor => "floor",
+            },
+            What::Binary(function) => match function {
+                Binary::Add => "add",
+                Binary::Sub => "sub",
+                Binary::Mul => "mul",
+                Binary::Div => "div",
+                Binary::Max => "larger",
+            },
+            What::Compare(_) => "mask",
+            What::Select => "chosen",
+            What::MulAdd => "mul_add",
+            What::Gated => "gated",
+            What::Random { .. } => "draw",
+            What::Reduce { reduce: Reduce::Sum, .. } => "sum",
+            What::Reduce { reduce: Reduce::Max, .. } => "max",
+            What::Dot => "dot",
+            What::Move { .. } => "moved",
+        }
+    }
+
+    /// The array of a register in workgroup memory.
+    pub fn array(&self, register: Register) -> String {
+        format!("all_{}_{}", self.label(register), register.0)
+    }
+
+    fn from_shared(&mut self, register: Register, index: &Index) -> Term {
+        let (array, first) = (self.array(register), self.shared[&register].clone());
+        if self.row.is_some() && self.source.each(register) == 1 {
+            return Term::one(format!("{array}[0]"));
+        }
+        if !index.wide {
+            return Term::one(format!("{array}[{} - {first}]", index.text));
+        }
+        let place = self.index(format!("4u * {} - {first}", index.text), index.level, false).text;
+        let four = [0, 1, 2, 3].map(|word| format!("{array}[{place} + {word}u]"));
+        Term { text: format!("vec4<f32>({})", four.join(", ")), wide: true }
+    }
+
+    fn compute(&mut self, register: Register, index: &Index) -> Term {
+        let source = self.source;
+        let instruction = source.instruction(register);
+        match &instruction.what {
+            What::Load { value, view } => {
+                let mut walk = Walk::of(view);
+                if let Some(axis) = source.iota(*value) {
+                    let number = |_: &mut Writer<'a>, at: &Index| Term::one(format!("f32({})", axis.index(&at.text, false)));
+                    return self.along(&walk, index, false, &number);
+                }
+                let (memory, origin) = source.reads[value].clone();
+                if memory.is_empty() {
+                    return Term::one("0.0");
+                }
+                walk.start -= origin;
+                let fours = memory.in_fours();
+                let value = *value;
+                self.along(&walk, index, fours, &move |writer, at| {
+                    if at.wide {
+                        writer.fours.insert(value);
+                        return Term { text: memory.four(&at.text), wide: true };
+                    }
+                    Term::one(memory.word(&at.text))
+                })
+            }
+            What::Random { law, stream } => {
+                let function = self.library.draws(*law, index.wide);
+                Term { text: format!("{function}({}, {stream}u)", index.text), wide: index.wide }
+            }
+            What::Move { from, view } => {
+                let walk = Walk::of(view).in_rows(source.rows, *from);
+                let input = instruction.inputs[0];
+                self.scattered |= index.wide && walk.quads().or(walk.repeated()).is_none() && !self.is_light(input);
+                self.along(&walk, index, true, &move |writer, at| writer.operand(input, at))
+            }
+            What::Reduce { .. } | What::Dot if index.wide => {
+                self.scattered = true;
+                self.four_times(index, &move |writer, at| writer.register(register, at))
+            }
+            What::Reduce { reduce, .. } => self.fold(instruction, *reduce, index),
+            What::Dot => self.fold(instruction, Reduce::Sum, index),
+            _ => {
+                let terms: Vec<Term> =
+                    instruction.inputs.iter().map(|&input| self.operand(input, index)).collect();
+                self.elementwise(&instruction.what, &terms)
+            }
+        }
+    }
+
+    /// Elements at a walk's places; `fours` tells whether four neighbours can be had at once.
+    fn along(
+        &mut self,
+        walk: &Walk,
+        index: &Index,
+        fours: bool,
+        element: &dyn Fn(&mut Writer<'a>, &Index) -> Term,
+    ) -> Term {
+        if !index.wide {
+            let at = self.index(walk.at(&index.text), index.level, false);
+            return element(self, &at);
+        }
+        if let (Some(walk), true) = (walk.quads(), fours) {
+            let at = self.index(walk.at(&index.text), index.level, true);
+            return element(self, &at);
+        }
+        if let Some(walk) = walk.repeated() {
+            let at = self.index(walk.at(&index.text), index.level, false);
+            return element(self, &at);
+        }
+        self.four_times(index, &|writer, index| {
+            let at = writer.index(walk.at(&index.text), index.level, false);
+            element(writer, &at)
+        })
+    }
+
+    /// Four elements, one after another.
+    fn four_times(&mut self, index: &Index, element: &dyn Fn(&mut Writer<'a>, &Index) -> Term) -> Term {
+        let four = [0, 1, 2, 3].map(|word| {
+            let at = self.index(format!("4u * {} + {word}u", index.text), index.level, false);
+            element(self, &at).text
+        });
+        Term { text: format!("vec4<f32>({})", four.join(", ")), wide: true }
+    }
+
+    /// What an instruction reads, at an index of its result.
+    pub fn operand(&mut self, operand: Operand, index: &Index) -> Term {
+        match operand {
+            Operand::Number(number) => Term::one(literal(number, &mut self.library)),
+            Operand::Scalar(number) => {
+                self.library.reads_call = true;
+                Term::one(scalar(number))
+            }
+            Operand::Array { register, repeat: 1 } => self.register(register, index),
+            Operand::Array { register, repeat } => self.repeated(register, repeat, index),
+        }
+    }
+
+    /// A register of which each element is shown several times.
+    fn repeated(&mut self, register: Register, repeat: usize, index: &Index) -> Term {
+        if let (Some(row), 1) = (self.row.clone(), self.source.each(register)) {
+            return self.register(register, &row);
+        }
+        if index.wide && !repeat.is_multiple_of(4) {
+            self.scattered |= !self.is_light(Operand::Array { register, repeat: 1 });
+            return self.four_times(index, &|writer, at| writer.repeated(register, repeat, at));
+        }
+        let repeat = if index.wide { repeat / 4 } else { repeat };
+        let text = if repeat == 1 { index.text.clone() } else { format!("{} / {repeat}u", index.text) };
+        let at = self.index(text, index.level, false);
+        self.register(register, &at)
+    }
+
+    /// Whether an operand takes no computing.
+    fn is_light(&self, operand: Operand) -> bool {
+        let Operand::Array { register, .. } = operand else { return true };
+        let light = matches!(self.source.instruction(register).what, What::Load { .. });
+        light || self.shared.contains_key(&register)
+    }
+
+    /// A reduction by one invocation.
+    fn fold(&mut self, instruction: &Instruction, reduce: Reduce, index: &Index) -> Term {
+        let terms = Terms::of(self.source, instruction);
+        if terms.count == 0 {
+            return Term::one(self.library.start(reduce));
+        }
+        let base = self.index(terms.kept.at(&index.text), index.level, false);
+        if terms.count <= 4 {
+            let elements: Vec<String> = (0..terms.count)
+                .map(|term| {
+                    let at = self.index(format!("{} + {}u", base.text, terms.place(term)), index.level, false);
+                    self.term(instruction, &at).text
+                })
+                .collect();
+            return Term::one(match reduce {
+                Reduce::Sum => elements.join(" + "),
+                Reduce::Max => {
+                    elements[1..].iter().fold(elements[0].clone(), |most, other| format!("max({most}, {other})"))
+                }
+            });
+        }
+        let total = self.name("total");
+        let start = self.library.start(reduce);
+        self.line(index.level, &format!("var {total} = {start};"));
+        let text = self.run(Run { first: "0u", step: 1, terms: &terms, base: &base, wide: false }, &[(
+            total.clone(),
+            start,
+            reduce,
+            instruction.to,
+        )]);
+        self.line(index.level, text.trim_end());
+        Term::one(total)
+    }
+
+    /// One term of a reduction.
+    fn term(&mut self, instruction: &Instruction, at: &Index) -> Term {
+        let first = self.operand(instruction.inputs[0], at);
+        if !matches!(instruction.what, What::Dot) {
+            return first;
+        }
+        let second = self.operand(instruction.inputs[1], at);
+        let text = format!("{} * {}", first.text, second.text);
+        Term { text: format!("({text})"), wide: first.wide || second.wide }
+    }
+
+    /// The loop in which one invocation takes its share of the terms of reductions of equal form.
+    pub fn run(&mut self, run: Run<'_>, totals: &[(String, String, Reduce, Register)]) -> String {
+        let count = if run.wide { run.terms.count / 4 } else { run.terms.count };
+        let in_parts = count.div_ceil(run.step) > 2 * PART;
+        let level = self.open();
+        let term = Index { text: self.name("term"), level, wide: run.wide };
+        let walk = if run.wide { run.terms.reduced.quads() } else { Some(run.terms.reduced.clone()) };
+        let place = walk.unwrap_or_else(|| run.terms.reduced.clone()).at(&term.text);
+        let base = if run.base.text == "0u" { String::new() } else { format!("{} + ", run.base.text) };
+        let at = self.index(format!("{base}{place}"), level, run.wide);
+        for (total, _, reduce, register) in totals {
+            let source = self.source;
+            let value = self.term(source.instruction(*register), &at);
+            let into = if in_parts { format!("part_{total}") } else { total.clone() };
+            let value = if run.wide { value.spread() } else { value.text };
+            self.line(level, &format!("{into} = {};", join(*reduce, &into, &value)));
+        }
+        let (lines, step, variable) = (indented(&self.close()), run.step, &term.text);
+        if !in_parts {
+            let first = run.first;
+            return format!("for (var {variable} = {first}; {variable} < {count}u; {variable} += {step}u) {{\n{lines}}}\n");
+        }
+        let span = PART * step;
+        let mut text = format!("for (var first_{variable} = {}; first_{variable} < {count}u; first_{variable} += {span}u) {{\n", run.first);
+        for (total, start, ..) in totals {
+            let start = if run.wide { format!("vec4<f32>({start})") } else { start.clone() };
+            text += &format!("    var part_{total} = {start};\n");
+        }
+        let inner = format!(
+            "for (var {variable} = first_{variable}; {variable} < min(first_{variable} + {span}u, {count}u); {variable} += {step}u) {{\n{lines}}}\n"
+        );
+        text += &indented(&inner);
+        for (total, _, reduce, _) in totals {
+            text += &format!("    {total} = {};\n", join(*reduce, total, &format!("part_{total}")));
+        }
+        text + "}\n"
+    }
+
+    fn elementwise(&mut self, what: &What, terms: &[Term]) -> Term {
+        let wide = terms.iter().any(|term| term.wide);
+        let all = |index: usize| if wide { terms[index].spread() } else { terms[index].text.clone() };
+        let any = |index: usize| terms[index].text.clone();
+        let (zero, one) = if wide { ("vec4<f32>()", "vec4<f32>(1.0)") } else { ("0.0", "1.0") };
+        let text = match what {
+            What::Fill => any(0),
+            What::Unary(Unary::Neg) => format!("-({})", any(0)),
+            What::Unary(Unary::Sqrt) => format!("sqrt({})", any(0)),
+            What::Unary(Unary::Recip) => format!("1.0 / {}", any(0)),
+            What::Unary(Unary::Floor) => format!("floor({})", any(0)),
+            What::Unary(function) => format!("{}({})", self.library.function(*function, wide), any(0)),
+            What::Binary(Binary::Add) => format!("{} + {}", any(0), any(1)),
+            What::Binary(Binary::Sub) => format!("{} - {}", any(0), any(1)),
+            What::Binary(Binary::Mul) => format!("{} * {}", any(0), any(1)),
+            What::Binary(Binary::Div) => format!("{} / {}", any(0), any(1)),
+            What::Binary(Binary::Max) => format!("max({}, {})", all(0), all(1)),
+            What::Compare(compare) => {
+                let sign = match compare {
+                    Compare::Gt => ">",
+                    Compare::Ge => ">=",
+                    Compare::Eq => "==",
+                };
+                format!("select({zero}, {one}, {} {sign} {})", all(0), all(1))
+            }
+            What::Select => format!("select({}, {}, {} != {zero})", all(2), all(1), all(0)),
+            What::MulAdd => format!("{} * {} + {}", any(0), any(1), any(2)),
+            What::Gated => format!("select({zero}, {}, {} > {zero})", all(1), all(0)),
+            What::Load { .. } | What::Random { .. } | What::Reduce { .. } | What::Dot | What::Move { .. } => {
+                unreachable!("not element by element")
+            }
+        };
+        Term { text, wide }
+    }
+}
+
+/// A loop over terms: every `step`th from `first`.
+pub(super) struct Run<'t> {
+    pub first: &'t str,
+    pub step: usize,
+    pub terms: &'t Terms,
+    /// Where the terms of this result begin.
+    pub base: &'t Index,
+    pub wide: bool,
+}
+
+/// Where the terms of a reduction are.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Terms {
+    /// From a result's index to its first term.
+    pub kept: Walk,
+    /// From a term's number to its distance from the first.
+    pub reduced: Walk,
+    pub count: usize,
+    /// Results in each row.
+    pub results: usize,
+}
+
+impl Terms {
+    /// Those of a reduction or dot product of a [`crate::program::Frame::Rows`].
+    pub fn of(source: &Source<'_>, instruction: &Instruction) -> Terms {
+        let whole = match instruction.inputs.first() {
+            Some(Operand::Array { register, .. }) => source.each(*register),
+            _ => 1,
+        };
+        let (dims, axes) = match &instruction.what {
+            What::Reduce { dims, axes, .. } => (dims.clone(), axes.clone()),
+            _ => (vec![whole], vec![0]),
+        };
+        let mut stride = dims.iter().product::<usize>() as isize;
+        let strides = dims.iter().map(|&dim| {
+            stride /= (dim as isize).max(1);
+            (dim, stride)
+        });
+        let (reduced, kept): (Vec<_>, Vec<_>) = strides.enumerate().partition(|(axis, _)| axes.contains(axis));
+        let walk = |axes: Vec<(usize, (usize, isize))>| Walk::new(0, axes.into_iter().map(|(_, axis)| axis));
+        let (kept, reduced) = (walk(kept), walk(reduced));
+        let number = |walk: &Walk| walk.axes.iter().map(|axis| axis.0).product();
+        Terms { results: number(&kept), count: number(&reduced), kept: kept.in_rows(source.rows, whole), reduced }
+    }
+
+    /// The distance of a term from the first.
+    fn place(&self, term: usize) -> usize {
+        let mut rest = term;
+        let mut place = 0;
+        for &(size, stride) in self.reduced.axes.iter().rev() {
+            place += rest % size * stride.unsigned_abs();
+            rest /= size;
+        }
+        place
+    }
+
+    /// Whether terms can be taken in fours of neighbours.
+    pub fn in_fours(&self) -> bool {
+        let outer = self.kept.axes.iter().all(|&(size, stride)| size == 1 || stride % 4 == 0);
+        outer && self.reduced.quads().is_some()
+    }
+}
+
+/// The text that joins two terms of a reduction.
+pub(super) fn join(reduce: Reduce, a: &str, b: &str) -> String {
+    match reduce {
+        Reduce::Sum => format!("{a} + {b}"),
+        Reduce::Max => format!("max({a}, {b})"),
+    }
+}

@@ -1,0 +1,163 @@
+//! Indices as text: parts of row-major indices, and ways through memory.
+
+use std::fmt::Write;
+
+use crate::program::View;
+
+/// One axis of a row-major index: `index / stride % size`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Axis {
+    pub size: usize,
+    pub stride: usize,
+}
+
+impl Axis {
+    /// The text of this axis' part of `index`; `outermost` needs no remainder.
+    pub fn index(self, index: &str, outermost: bool) -> String {
+        let quotient = if self.stride == 1 { index.into() } else { format!("{index} / {}u", self.stride) };
+        match (self.size, outermost) {
+            (0 | 1, _) => "0u".into(),
+            (_, true) => quotient,
+            (size, false) => format!("{quotient} % {size}u"),
+        }
+    }
+}
+
+/// Declares `names[a]` as the indices along the axes of `sizes` that the row-major `index` stands for.
+pub(super) fn unravel(index: &str, names: &[String], sizes: &[usize]) -> String {
+    let mut text = String::new();
+    let mut stride = sizes.iter().product::<usize>();
+    for (axis, (name, &size)) in names.iter().zip(sizes).enumerate() {
+        stride /= size.max(1);
+        writeln!(text, "let {name} = {};", Axis { size, stride }.index(index, axis == 0)).ok();
+    }
+    text
+}
+
+/// A way through memory: row-major over axes, from `start`. Steps may be negative; indices wrap around on the way, which
+/// u32 arithmetic allows.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Walk {
+    pub start: usize,
+    /// Sizes of the axes and the elements from one index to the next.
+    pub axes: Vec<(usize, isize)>,
+}
+
+impl Walk {
+    /// From `start` over axes of these sizes and strides.
+    pub fn new(start: usize, axes: impl IntoIterator<Item = (usize, isize)>) -> Walk {
+        Walk { start, axes: axes.into_iter().collect() }
+    }
+
+    /// The way that a view shows.
+    pub fn of(view: &View) -> Walk {
+        Walk::new(view.offset, view.dims.iter().copied().zip(view.strides.iter().copied()))
+    }
+
+    /// The same in each of `rows` rows, which lie `stride` elements apart.
+    #[must_use]
+    pub fn in_rows(mut self, rows: usize, stride: usize) -> Walk {
+        self.axes.insert(0, (rows, stride as isize));
+        self
+    }
+
+    /// The text of the element's place for the row-major `index`.
+    pub fn at(&self, index: &str) -> String {
+        let axes = self.joined();
+        let mut text = if self.start > 0 { format!("{}u", self.start) } else { String::new() };
+        let mut inner: usize = axes.iter().map(|axis| axis.0).product();
+        for (position, &(size, stride)) in axes.iter().enumerate() {
+            inner /= size.max(1);
+            if stride == 0 {
+                continue;
+            }
+            let axis = Axis { size, stride: inner }.index(index, position == 0);
+            let simple = axis == index;
+            let step = stride.unsigned_abs();
+            let term = match (step, simple) {
+                (1, true) => axis,
+                (1, false) if stride > 0 => axis,
+                (1, false) => format!("({axis})"),
+                (_, true) => format!("{axis} * {step}u"),
+                (_, false) => format!("({axis}) * {step}u"),
+            };
+            text += match (text.is_empty(), stride > 0) {
+                (true, true) => "",
+                (true, false) => "0u - ",
+                (false, true) => " + ",
+                (false, false) => " - ",
+            };
+            text += &term;
+        }
+        if text.is_empty() { "0u".into() } else { text }
+    }
+
+    /// The way in steps of four neighbouring elements, if it consists of such: row-major index and places count in fours.
+    pub fn quads(&self) -> Option<Walk> {
+        let mut axes = self.joined();
+        let last = axes.last_mut()?;
+        if last.1 != 1 || !last.0.is_multiple_of(4) || !self.start.is_multiple_of(4) {
+            return None;
+        }
+        last.0 /= 4;
+        let outer = axes.len() - 1;
+        for axis in &mut axes[..outer] {
+            if axis.1 % 4 != 0 {
+                return None;
+            }
+            axis.1 /= 4;
+        }
+        Some(Walk { start: self.start / 4, axes })
+    }
+
+    /// The way of every fourth element, if four neighbours of the row-major index are always the same element.
+    pub fn repeated(&self) -> Option<Walk> {
+        let mut axes = self.joined();
+        let last = axes.last_mut()?;
+        if last.1 != 0 || !last.0.is_multiple_of(4) {
+            return None;
+        }
+        last.0 /= 4;
+        Some(Walk { start: self.start, axes })
+    }
+
+    /// Without axes of one element, and with neighbours joined that are one longer axis in memory.
+    fn joined(&self) -> Vec<(usize, isize)> {
+        let mut axes: Vec<(usize, isize)> = Vec::new();
+        for &(size, stride) in self.axes.iter().filter(|axis| axis.0 != 1) {
+            match axes.last_mut() {
+                Some(last) if last.1 == size as isize * stride => *last = (last.0 * size, stride),
+                _ => axes.push((size, stride)),
+            }
+        }
+        axes
+    }
+}
+
+/// Every line four spaces further in.
+pub(super) fn indented(text: &str) -> String {
+    text.lines().map(|line| if line.is_empty() { "\n".into() } else { format!("    {line}\n") }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_short_sums() {
+        assert_eq!(Walk::new(0, [(2, 12), (3, 4), (4, 1)]).at("i"), "i");
+        assert_eq!(Walk::new(7, [(2, 4), (4, 0)]).at("i"), "7u + (i / 4u) * 4u");
+        assert_eq!(Walk::new(3, [(4, -1)]).at("i"), "3u - i");
+        assert_eq!(Walk::new(0, [(3, 1), (5, 3)]).at("i"), "i / 5u + (i % 5u) * 3u");
+        assert_eq!(Walk::new(0, [(1, 9)]).at("i"), "0u");
+    }
+
+    #[test]
+    fn fours_are_found() {
+        let rows = Walk::new(8, [(6, 16), (8, 1)]);
+        assert_eq!(rows.quads().map(|walk| walk.at("q")), Some("2u + (q / 2u) * 4u + q % 2u".into()));
+        assert_eq!(Walk::new(2, [(8, 1)]).quads(), None);
+        assert_eq!(Walk::new(0, [(6, 10), (8, 1)]).quads(), None);
+        assert_eq!(Walk::new(0, [(6, 1), (8, 0)]).repeated().map(|walk| walk.at("q")), Some("q / 2u".into()));
+    }
+}
