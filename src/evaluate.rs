@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use crate::{
-    data::{Dataset, Distilled, Normalisation},
+    data::{Dataset, Distilled, Normalisation, rows_of},
     engine::{Data, Engine, Executor},
     error::{Error, Result},
     graph::{Graph, Kind},
@@ -205,9 +205,17 @@ impl TrainingSet {
 /// # Errors
 /// [`Error::Data`] if a class has fewer.
 pub fn random_real(data: &Dataset, images_per_class: usize, seed: u64) -> Result<Dataset> {
+    data.select(&random_rows(data.classes(), data.labels(), images_per_class, seed)?)
+}
+
+/// The rows of the images that [`random_real`] chooses, class by class, for whoever holds the images.
+///
+/// # Errors
+/// As [`random_real`].
+pub fn random_rows(classes: &[String], labels: &[u32], images_per_class: usize, seed: u64) -> Result<Vec<u32>> {
     let mut chosen = Vec::new();
-    for (class, name) in data.classes().iter().enumerate() {
-        let rows = data.of_class(class as u32);
+    for (class, name) in classes.iter().enumerate() {
+        let rows = rows_of(labels, class as u32);
         if rows.len() < images_per_class {
             return Err(Error::Data(format!(
                 "class `{name}` has only {} images, fewer than the {images_per_class} asked for: ask for fewer images per class",
@@ -217,7 +225,7 @@ pub fn random_real(data: &Dataset, images_per_class: usize, seed: u64) -> Result
         let order = Use::RandomReal.draws(seed, class, 0).permutation(rows.len());
         chosen.extend(order.iter().take(images_per_class).map(|&index| rows[index as usize]));
     }
-    data.select(&chosen)
+    Ok(chosen)
 }
 
 /// Accuracies of several networks, fractions in [0, 1].

@@ -28,6 +28,7 @@ pub use crate::micro_batch::MicroBatch;
 /// # Ok::<(), attar::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(tsify::Tsify))]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
     /// Stored canvases per class (IPC).
@@ -38,6 +39,7 @@ pub struct Recipe {
     pub seed: u64,
     pub labels: Labels,
     /// Images that pass through a network at once: in the pool, in the method and in evaluation.
+    #[cfg_attr(feature = "typescript", tsify(type = "\"auto\" | number"))]
     pub micro_batch: MicroBatch,
     pub network: NetworkRecipe,
     pub pool: PoolRecipe,
@@ -47,6 +49,7 @@ pub struct Recipe {
 
 /// What stands beside the images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(tsify::Tsify))]
 #[serde(rename_all = "kebab-case")]
 pub enum Labels {
     /// The class.
@@ -57,6 +60,7 @@ pub enum Labels {
 
 /// The network that distillation looks through.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(tsify::Tsify))]
 #[serde(deny_unknown_fields)]
 pub struct NetworkRecipe {
     /// Blocks of the ConvNet; 0 takes the field's usual depth for the image size.
@@ -77,6 +81,7 @@ impl NetworkRecipe {
 
 /// The pool of networks, trained on the real set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(tsify::Tsify))]
 #[serde(deny_unknown_fields)]
 pub struct PoolRecipe {
     /// How many networks.
@@ -89,6 +94,7 @@ pub struct PoolRecipe {
 
 /// When the pool is trained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(tsify::Tsify))]
 #[serde(rename_all = "kebab-case")]
 pub enum PoolTiming {
     /// Before the first iteration.
@@ -101,6 +107,7 @@ pub enum PoolTiming {
 
 /// How a network is trained on images.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(tsify::Tsify))]
 #[serde(deny_unknown_fields)]
 pub struct TrainingRecipe {
     pub batch: usize,
@@ -108,6 +115,7 @@ pub struct TrainingRecipe {
     pub optimiser: Optimiser,
     pub schedule: Schedule,
     /// Operations of the augmentation, joined by `_`.
+    #[cfg_attr(feature = "typescript", tsify(type = "string"))]
     pub augment: Strategy,
     pub flavour: Flavour,
     pub sharing: Sharing,
@@ -117,6 +125,7 @@ pub struct TrainingRecipe {
 
 /// The method with its settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(tsify::Tsify))]
 #[serde(tag = "name", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum MethodRecipe {
     /// Neural characteristic function matching (Wang et al., CVPR 2025).
@@ -134,6 +143,7 @@ impl MethodRecipe {
 
 /// Settings of NCFM.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(tsify::Tsify))]
 #[serde(deny_unknown_fields)]
 pub struct NcfmRecipe {
     /// factor^2 small images share one canvas.
@@ -158,11 +168,13 @@ pub struct NcfmRecipe {
     /// The rate halves when the sum of the losses has not improved for more than this many iterations.
     pub plateau_patience: u32,
     /// Operations of the augmentation, common to the real and the synthetic images of an update.
+    #[cfg_attr(feature = "typescript", tsify(type = "string"))]
     pub augment: Strategy,
 }
 
 /// What canvases start from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(tsify::Tsify))]
 #[serde(rename_all = "kebab-case")]
 pub enum Initialisation {
     /// `factor^2` real images share a canvas, shrunk.
@@ -175,6 +187,7 @@ pub enum Initialisation {
 
 /// Where frequencies come from.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(tsify::Tsify))]
 #[serde(tag = "law", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Sampling {
     /// Standard normal.
@@ -186,6 +199,7 @@ pub enum Sampling {
 
 /// How a distilled set is judged.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(tsify::Tsify))]
 #[serde(deny_unknown_fields)]
 pub struct EvaluationRecipe {
     /// The named protocol, see [`crate::evaluate::Protocol`].

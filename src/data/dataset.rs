@@ -167,7 +167,7 @@ impl Dataset {
 
     /// The rows of the images of class `class`, ascending.
     pub fn of_class(&self, class: u32) -> Vec<u32> {
-        (0..).zip(&self.labels).filter(|&(_, &label)| label == class).map(|(row, _)| row).collect()
+        rows_of(&self.labels, class)
     }
 
     /// The data set of these rows, in this order; all class names stay. A row may come more than once.
@@ -239,6 +239,11 @@ impl Dataset {
         hash.bytes(&self.images.pixels);
         format!("{:032x}", hash.0)
     }
+}
+
+/// The rows whose label is `class`, ascending.
+pub(crate) fn rows_of(labels: &[u32], class: u32) -> Vec<u32> {
+    (0..).zip(labels).filter(|&(_, &label)| label == class).map(|(row, _)| row).collect()
 }
 
 /// Mean and deviation of pixels in [0, 1], from the number of pixels of each value. Two passes, since the form with the

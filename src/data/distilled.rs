@@ -34,6 +34,7 @@ impl Planes {
 
 /// The losses at one recorded unit of the run.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(tsify::Tsify))]
 pub struct LossPoint {
     pub unit: u32,
     pub matching: f32,

@@ -1,7 +1,7 @@
 //! Data in and out: data sets, their readers, and the file of a distilled set.
 //!
 //! Pixels are u8 in NCHW order everywhere on the way in; programs see them as numbers in [0, 1]. What needs files and
-//! folders is native only; what works on bytes ([`from_idx_bytes`], [`fit`], [`container`], [`png_grid`]) is shared
+//! folders is native only; what works on bytes ([`from_idx_bytes`], [`fit`], [`container`], [`png_grid`], [`npz()`]) is shared
 //! with the browser. No reader trusts a length that it reads.
 
 pub mod container;
@@ -9,6 +9,7 @@ mod dataset;
 mod distilled;
 mod grid;
 mod idx;
+mod npz;
 mod resize;
 mod source;
 
@@ -19,12 +20,14 @@ mod files;
 #[cfg(not(target_arch = "wasm32"))]
 mod folder;
 
+pub(crate) use dataset::rows_of;
 pub use dataset::{Dataset, Images, Normalisation};
 pub use distilled::{Distilled, LossPoint, Planes, Versions};
 pub use grid::{Picture, png_grid};
 pub use idx::{IdxFiles, from_idx_bytes};
+pub use npz::npz;
 pub use resize::fit;
-pub use source::{Source, split_per_class};
+pub use source::{Source, split_per_class, split_rows};
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use export::{save_png, write_folder};

@@ -3,7 +3,7 @@
 #[cfg(not(target_arch = "wasm32"))]
 use std::path::Path;
 
-use super::Dataset;
+use super::{Dataset, rows_of};
 #[cfg(not(target_arch = "wasm32"))]
 use super::{folder, idx};
 use crate::rng::Draws;
@@ -73,14 +73,23 @@ impl Source {
 /// # Errors
 /// [`Error::Data`] if a class has fewer than 2 images or the fraction is not between 0 and 1.
 pub fn split_per_class(dataset: &Dataset, fraction: f64, seed: u64) -> Result<(Dataset, Dataset)> {
+    let (train, test) = split_rows(dataset.classes(), dataset.labels(), fraction, seed)?;
+    Ok((dataset.select(&train)?, dataset.select(&test)?))
+}
+
+/// The rows of the two halves that [`split_per_class`] makes, for whoever holds the images: `(train, test)`, ascending.
+///
+/// # Errors
+/// As [`split_per_class`].
+pub fn split_rows(classes: &[String], labels: &[u32], fraction: f64, seed: u64) -> Result<(Vec<u32>, Vec<u32>)> {
     if !(fraction > 0.0 && fraction < 1.0) {
         return Err(Error::Data(format!(
             "a test set cannot be {fraction} of the images: give a number between 0 and 1"
         )));
     }
     let (mut train, mut test) = (Vec::new(), Vec::new());
-    for (class, name) in (0..).zip(dataset.classes()) {
-        let rows = dataset.of_class(class);
+    for (class, name) in (0..).zip(classes) {
+        let rows = rows_of(labels, class);
         if rows.len() < 2 {
             return Err(Error::Data(format!(
                 "class `{name}` has {} image(s): give at least 2, so that one can be held out for testing",
@@ -95,7 +104,7 @@ pub fn split_per_class(dataset: &Dataset, fraction: f64, seed: u64) -> Result<(D
     }
     train.sort_unstable();
     test.sort_unstable();
-    Ok((dataset.select(&train)?, dataset.select(&test)?))
+    Ok((train, test))
 }
 
 /// Reads a folder: IDX files (`train-images-idx3-ubyte` and its three fellows, plain or `.gz`, with an optional

@@ -16,6 +16,7 @@ use crate::{
 
 /// How many of a strategy's operations one call applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(tsify::Tsify))]
 #[serde(rename_all = "kebab-case")]
 pub enum Flavour {
     /// One operation, drawn at random (DC, DSA, DM, MTT).
@@ -26,6 +27,7 @@ pub enum Flavour {
 
 /// Whether the images of a call share their parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(tsify::Tsify))]
 #[serde(rename_all = "kebab-case")]
 pub enum Sharing {
     /// One draw for the whole call, so that real and synthetic images get the same (siamese).

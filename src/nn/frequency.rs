@@ -16,6 +16,7 @@ pub struct Characteristic<'g> {
 /// Weights of the amplitude (diversity) and of the phase (class centre) in the discrepancy; independent, as in the
 /// published code (the paper has alpha and 1 - alpha).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(tsify::Tsify))]
 #[serde(deny_unknown_fields)]
 pub struct Weights {
     pub alpha: f64,

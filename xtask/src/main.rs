@@ -1,12 +1,15 @@
 //! Chores of the repository, run as `cargo xtask`.
 //!
-//! In Rust and without dependencies, so that they work wherever the crate builds and compile in a second.
+//! In Rust and without dependencies, so that they work wherever the crate builds and compile in a second; what needs
+//! some is a program of its own, `xtask-bindgen`.
 
 mod report;
+mod serve;
 mod setup;
 mod steps;
 mod test;
 mod wasm;
+mod web;
 
 use std::{env, process::ExitCode};
 
@@ -15,6 +18,8 @@ Usage: cargo xtask <COMMAND>
 
 Commands:
   test        Run every check and test, cheapest first, and end with a line `N passed, N failed`
+  web         Build the npm package (wasm/npm) and the demo (www)
+  serve       Serve the demo to this machine
   bench-wasm  Measure how fast WebAssembly is under Node
   help        Print this text";
 
@@ -22,6 +27,8 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["test"] => test::run(),
+        ["web"] => web::build(),
+        ["serve"] => web::serve(),
         ["bench-wasm"] => wasm::bench(),
         [] | ["help" | "--help" | "-h"] => {
             println!("{HELP}");

@@ -1,4 +1,4 @@
-//! Counting: what libtest says, and the closing line.
+//! Counting: what libtest and Node's test runner say, and the closing line.
 
 use std::{fmt, ops::AddAssign};
 
@@ -22,6 +22,19 @@ impl Counts {
         let mut figures = figures.split("; ");
         let mut next = |label| figures.next()?.strip_suffix(label)?.trim_end().parse().ok();
         Some(Counts { passed: next("passed")?, failed: next("failed")?, skipped: next("ignored")? })
+    }
+
+    /// Reads one of the lines with which Node's test runner closes its report in TAP; `None` for any other line. A test
+    /// that was cancelled has not passed.
+    pub fn from_tap(line: &str) -> Option<Counts> {
+        let (label, figure) = line.strip_prefix("# ")?.split_once(' ')?;
+        let figure = figure.parse().ok()?;
+        match label {
+            "pass" => Some(Counts { passed: figure, ..Counts::default() }),
+            "fail" | "cancelled" => Some(Counts { failed: figure, ..Counts::default() }),
+            "skipped" | "todo" => Some(Counts { skipped: figure, ..Counts::default() }),
+            _ => None,
+        }
     }
 
     /// Tests and checks that ran.
@@ -78,6 +91,15 @@ mod tests {
         ] {
             assert_eq!(Counts::from_libtest(line), None, "{line:?}");
         }
+    }
+
+    #[test]
+    fn reads_what_node_says() {
+        let report = "ok 1 - a\n1..3\n# tests 4\n# suites 0\n# pass 2\n# fail 1\n# cancelled 1\n# skipped 3\n# todo 0\n# duration_ms 9.5";
+        let mut total = Counts::default();
+        report.lines().filter_map(Counts::from_tap).for_each(|part| total += part);
+        assert_eq!(total, counts(2, 2, 3));
+        assert_eq!(Counts::from_tap("# pass some"), None);
     }
 
     #[test]

@@ -13,7 +13,9 @@ pub const WASM_TARGET: &str = "wasm32-unknown-unknown";
 const OLDEST_NODE: u32 = 20;
 
 const APT_UPDATE: &[&str] = &["update"];
-const APT_INSTALL: &[&str] = &["install", "-y", "--no-install-recommends", "mesa-vulkan-drivers", "libvulkan1"];
+const APT_INSTALL: &[&str] = &["install", "-y", "--no-install-recommends"];
+const VULKAN: &[&str] = &["mesa-vulkan-drivers", "libvulkan1"];
+const CHROMIUM: &[&str] = &["chromium"];
 
 /// Whether something the tests need is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,19 +68,32 @@ pub fn vulkan_adapter() -> Need {
     if !cfg!(target_os = "linux") {
         return Need::Unknown;
     }
-    if !vulkan_is_installed() && is_root() && succeeds(Command::new("apt-get").arg("--version").stdout(Stdio::null())) {
-        println!("installing a software Vulkan adapter");
+    apt_installed("Vulkan adapter", VULKAN, vulkan_is_installed)
+}
+
+/// Chromium, for the tests in a browser. Debian's is installed if we may; `CHROMIUM` names another.
+pub fn chromium() -> Need {
+    let named = env::var_os("CHROMIUM").unwrap_or_else(|| "chromium".into());
+    let there = || Command::new(&named).arg("--version").output().is_ok_and(|output| output.status.success());
+    apt_installed("Chromium", CHROMIUM, there)
+}
+
+/// What Debian's packages bring, installed if it is not there and we may.
+fn apt_installed(what: &str, packages: &[&str], there: impl Fn() -> bool) -> Need {
+    if !there() && is_root() && succeeds(Command::new("apt-get").arg("--version").stdout(Stdio::null())) {
+        println!("installing {}", packages.join(" and "));
         // A stale list of packages is often good enough, so the install decides.
         succeeds(apt_get().args(APT_UPDATE));
-        succeeds(apt_get().args(APT_INSTALL));
+        succeeds(apt_get().args(APT_INSTALL).args(packages));
     }
-    if vulkan_is_installed() {
+    if there() {
         return Need::Met;
     }
     Need::Unmet(format!(
-        "there is no Vulkan adapter here; on Debian or Ubuntu run `sudo apt-get {} && sudo apt-get {}`",
+        "there is no {what} here; on Debian or Ubuntu run `sudo apt-get {} && sudo apt-get {} {}`",
         APT_UPDATE.join(" "),
-        APT_INSTALL.join(" ")
+        APT_INSTALL.join(" "),
+        packages.join(" ")
     ))
 }
 

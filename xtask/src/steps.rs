@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     setup::{self, Need},
-    wasm,
+    wasm, web,
 };
 
 /// Every engine that a test can reach without special hardware. All native steps name the same set: cargo compiles
@@ -26,7 +26,7 @@ pub struct Step {
 pub enum Action {
     /// Counts as one: passed if the command exits with 0.
     Check(Command),
-    /// Counts each test that the command's libtest binaries report.
+    /// Counts each test that the command's libtest binaries, or Node's test runner, report.
     Tests(Command),
     /// Counts as one skipped; the sentence says what to do about it.
     Skip(String),
@@ -38,6 +38,7 @@ pub fn all() -> Vec<Step> {
     let mut steps = vec![formatting()];
     steps.extend(wasm::steps());
     steps.extend([native_clippy(), docs(), cuda(), tests(&adapter)]);
+    steps.extend(web::steps());
     if let Need::Unmet(what_to_do) = adapter {
         steps.push(Step { name: "tests on WebGPU", action: Action::Skip(what_to_do) });
     }
@@ -70,7 +71,7 @@ fn cuda() -> Step {
     }
     let folder = root().join("xtask/stand-in-nvcc");
     let mut command = cargo(&["check", "--release", "--package", "attar", "--lib", "--features", "cuda,cudnn"]);
-    command.arg("--target-dir").arg(root().join("target/cuda-check"));
+    command.arg("--target-dir").arg(target().join("cuda-check"));
     // candle-kernels asks for NVCC, cudarc for the first nvcc on the path; without the capability both ask the driver.
     command.env("NVCC", folder.join("nvcc")).env("PATH", path_with(&folder)).env("CUDA_COMPUTE_CAP", "80");
     check(name, command)
@@ -103,6 +104,11 @@ pub fn cargo(arguments: &[&str]) -> Command {
 /// The root of the workspace.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the root of the workspace").into()
+}
+
+/// Where cargo puts what it builds.
+pub fn target() -> PathBuf {
+    root().join(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
 }
 
 fn path_with(folder: &Path) -> OsString {

@@ -82,7 +82,8 @@ fn count_while_echoing(child: &mut Child) -> io::Result<Counts> {
         echo.write_all(&line)?;
         echo.write_all(b"\n")?;
         let text = String::from_utf8_lossy(&line);
-        counts += Counts::from_libtest(text.trim_end()).unwrap_or_default();
+        let line = text.trim_end();
+        counts += Counts::from_libtest(line).or_else(|| Counts::from_tap(line)).unwrap_or_default();
     }
     Ok(counts)
 }

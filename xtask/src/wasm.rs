@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     setup::{self, Need, WASM_TARGET},
-    steps::{Action, Step, cargo, check, root},
+    steps::{Action, Step, cargo, check, root, target},
 };
 
 /// The core alone, and with each engine for the browser.
@@ -17,11 +17,15 @@ const VARIANTS: [(&str, &[&str]); 3] = [
     ("clippy for wasm32 with cpu and webgpu", &["--features", "cpu,webgpu"]),
 ];
 
+/// With vector instructions, which every browser of the last years has.
+pub const FLAGS: &str = "-C target-feature=+simd128";
+
 /// The checks, then the tests.
 pub fn steps() -> Vec<Step> {
     let target = setup::wasm_target();
     let mut steps: Vec<Step> = VARIANTS.iter().map(|(name, features)| met(&target, clippy(name, features))).collect();
-    steps.push(met(&target, check("clippy for the tests for wasm32", clippy_for_tests())));
+    steps.push(met(&target, check("clippy for the npm package", clippy_for("attar-wasm"))));
+    steps.push(met(&target, check("clippy for the tests for wasm32", clippy_for("attar-wasm-tests"))));
     steps.push(met(&target, check("build of the tests for wasm32", build())));
     let tests = Step { name: "tests under Node", action: Action::Tests(node(&[])) };
     steps.push(met(&target, met(&setup::node(), tests)));
@@ -41,7 +45,7 @@ pub fn bench() -> ExitCode {
 }
 
 /// This step, unless something is missing for it.
-fn met(need: &Need, step: Step) -> Step {
+pub fn met(need: &Need, step: Step) -> Step {
     match need {
         Need::Unmet(what_to_do) => Step { action: Action::Skip(what_to_do.clone()), ..step },
         Need::Met | Need::Unknown => step,
@@ -56,18 +60,19 @@ fn clippy(name: &'static str, features: &[&str]) -> Step {
     check(name, command)
 }
 
-/// Tests may panic and wait, so these are under the usual configuration.
-fn clippy_for_tests() -> Command {
-    let mut command = cargo(&["clippy", "--release", "--package", "attar-wasm-tests", "--target", WASM_TARGET]);
+/// The package, under the stricter configuration. Tests may panic and wait, so theirs is the usual one.
+fn clippy_for(package: &str) -> Command {
+    let mut command = cargo(&["clippy", "--release", "--package", package, "--target", WASM_TARGET]);
     command.args(["--", "-D", "warnings"]);
+    if package == "attar-wasm" {
+        command.env("CLIPPY_CONF_DIR", root().join("xtask/clippy-wasm"));
+    }
     command
 }
 
-/// With vector instructions, which every browser of the last years has. Flags for the compiler rebuild everything, so
-/// that this has a target folder of its own.
 fn build() -> Command {
     let mut command = cargo(&["build", "--release", "--package", "attar-wasm-tests", "--target", WASM_TARGET]);
-    command.arg("--target-dir").arg(folder()).env("RUSTFLAGS", "-C target-feature=+simd128");
+    command.arg("--target-dir").arg(folder()).env("RUSTFLAGS", FLAGS);
     command
 }
 
@@ -78,6 +83,7 @@ fn node(arguments: &[&str]) -> Command {
     command
 }
 
-fn folder() -> PathBuf {
-    root().join("target/wasm-simd")
+/// Flags for the compiler rebuild everything, so that what is built with them has a target folder of its own.
+pub fn folder() -> PathBuf {
+    target().join("wasm-simd")
 }

@@ -1,0 +1,89 @@
+// Builds dist/ from src/, in which `cargo xtask web` has put glue/ (what wasm-bindgen made of the Rust crate).
+import { execFile } from "node:child_process";
+import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { constants, gzipSync } from "node:zlib";
+
+import { build } from "esbuild";
+
+const root = new URL("./", import.meta.url);
+const at = (path) => fileURLToPath(new URL(path, root));
+const run = promisify(execFile);
+
+// What every browser with WebAssembly SIMD has, and the compiler makes use of.
+const WASM_FEATURES = ["simd", "bulk-memory", "nontrapping-float-to-int", "sign-ext", "mutable-globals", "reference-types", "multivalue"];
+const BUDGETS = { "index.js": 350, "inlined.js": 480 };
+
+const { version } = JSON.parse(await readFile(at("package.json"), "utf8"));
+
+await rm(at("dist"), { recursive: true, force: true });
+await mkdir(at("dist/types/glue"), { recursive: true });
+
+await run(process.execPath, [
+  at("node_modules/binaryen/bin/wasm-opt"),
+  at("src/glue/attar_bg.wasm"),
+  ...WASM_FEATURES.map((feature) => `--enable-${feature}`),
+  "-O3",
+  "-o",
+  at("dist/attar_bg.wasm"),
+]);
+
+await run(process.execPath, [at("node_modules/typescript/bin/tsc"), "-p", at("tsconfig.json")]).catch((error) => {
+  throw new Error(error.stdout);
+});
+await cp(at("src/glue/attar.d.ts"), at("dist/types/glue/attar.d.ts"));
+for (const license of ["LICENSE-APACHE", "LICENSE-MIT"]) await cp(at(`../../${license}`), at(license));
+
+const common = {
+  bundle: true,
+  format: "esm",
+  target: "es2022",
+  legalComments: "none",
+  logLevel: "warning",
+  define: { PACKAGE_VERSION: JSON.stringify(version) },
+};
+await build({ ...common, entryPoints: [at("src/worker.ts")], outfile: at("dist/worker.js") });
+await build({ ...common, entryPoints: [at("src/index.ts")], outfile: at("dist/index.js") });
+const worker = await build({ ...common, entryPoints: [at("src/worker.ts")], minify: true, write: false });
+const packed = gzipSync(await readFile(at("dist/attar_bg.wasm")), { level: constants.Z_BEST_COMPRESSION });
+await build({
+  ...common,
+  entryPoints: [at("src/index.ts")],
+  outfile: at("dist/inlined.js"),
+  minify: true,
+  plugins: [inlined({ worker: worker.outputFiles[0].text, wasm: packed.toString("base64") })],
+});
+
+await writeSizes();
+
+/** Puts `host-inlined.ts` in the place of `host.ts`, with its two virtual modules. */
+function inlined(sources) {
+  return {
+    name: "inlined",
+    setup({ onResolve, onLoad }) {
+      onResolve({ filter: /\/host\.js$/ }, () => ({ path: at("src/host-inlined.ts") }));
+      onResolve({ filter: /^inlined:/ }, ({ path }) => ({ path: path.slice("inlined:".length), namespace: "inlined" }));
+      onLoad({ filter: /.*/, namespace: "inlined" }, ({ path }) => ({ contents: sources[path], loader: "text" }));
+    },
+  };
+}
+
+/** Measures what a page downloads, in units of 1000 bytes, gzipped; refuses to be over budget. */
+async function writeSizes() {
+  const size = async (...files) => {
+    const contents = await Promise.all(files.map((file) => readFile(at(`dist/${file}`))));
+    return Math.ceil(contents.reduce((sum, content) => sum + gzipSync(content, { level: 9 }).length, 0) / 1000);
+  };
+  const sizes = {
+    "index.js": await size("index.js", "worker.js", "attar_bg.wasm"),
+    "inlined.js": await size("inlined.js"),
+    "attar_bg.wasm": await size("attar_bg.wasm"),
+  };
+  await writeFile(at("sizes.json"), `${JSON.stringify(sizes, undefined, 2)}\n`);
+  for (const [entry, kilobytes] of Object.entries(sizes)) {
+    const budget = BUDGETS[entry];
+    console.log(`${entry}: ${kilobytes} kB gzipped${budget ? ` of at most ${budget}` : ""}`);
+    if (kilobytes > budget) throw new Error(`${entry} is over its budget`);
+  }
+}

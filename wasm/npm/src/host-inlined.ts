@@ -1,0 +1,18 @@
+/** Takes the place of `host.ts` in `attar/inlined`: everything is inside the module, so that nothing is fetched. */
+// The build replaces these two imports by the worker's source, and by the WebAssembly, gzipped, in base64.
+import workerSource from "inlined:worker";
+import packed from "inlined:wasm";
+
+export async function compile(): Promise<WebAssembly.Module> {
+  const bytes = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return WebAssembly.compile(await new Response(stream).arrayBuffer());
+}
+
+export function spawn(): Worker {
+  const url = URL.createObjectURL(new Blob([workerSource], { type: "text/javascript" }));
+  const worker = new Worker(url, { type: "module" });
+  // The worker has the source in hand once it sends its first message.
+  worker.addEventListener("message", () => URL.revokeObjectURL(url), { once: true });
+  return worker;
+}

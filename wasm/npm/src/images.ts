@@ -1,0 +1,175 @@
+/** Sets of images: decoding, checking, choosing. */
+import { core } from "./core.js";
+import { aborted, AttarError, attarError } from "./errors.js";
+import type { DecodeOptions, ImageFiles, LabelledImages } from "./types.js";
+
+/** Bytes that are copied between two turns of the event loop: some milliseconds. */
+const CHUNK = 16 << 20;
+/** Files being decoded at the same time. */
+const AT_ONCE = 4;
+
+export function isLabelled(images: LabelledImages | ImageFiles): images is LabelledImages {
+  return ArrayBuffer.isView((images as LabelledImages).pixels);
+}
+
+/** Refuses what is not a labelled set, before a worker is started for it. The WebAssembly checks the rest. */
+export function checkImages(images: LabelledImages): void {
+  const fault = (message: string): never => {
+    throw new AttarError("data", message);
+  };
+  if (!Array.isArray(images.classes)) fault("`classes` is not an array: give the class names");
+  if (!(images.pixels instanceof Uint8Array)) fault("`pixels` is not a Uint8Array: give bytes [n, channels, height, width]");
+  if (!(images.labels instanceof Uint32Array)) fault("`labels` is not a Uint32Array: give the place of each image's class");
+  if (images.channels !== 1 && images.channels !== 3) fault(`images of ${String(images.channels)} channels cannot be used: give 1 (grey) or 3 (RGB)`);
+}
+
+/** A copy to be handed over, made in pieces so that a page stays responsive. */
+export async function copyOf(images: LabelledImages): Promise<LabelledImages> {
+  const { pixels } = images;
+  const copy = new Uint8Array(pixels.length);
+  for (let at = 0; at < pixels.length; at += CHUNK) {
+    copy.set(pixels.subarray(at, at + CHUNK), at);
+    if (at + CHUNK < pixels.length) await new Promise((resolve) => setTimeout(resolve));
+  }
+  return { ...plain(images), pixels: copy, labels: images.labels.slice() };
+}
+
+/** Nothing but the fields of the interface, which can be sent to a worker. */
+export function plain({ classes, channels, height, width, pixels, labels }: LabelledImages): LabelledImages {
+  return { classes: [...classes], channels, height, width, pixels, labels };
+}
+
+async function select(images: LabelledImages, rows: Uint32Array): Promise<LabelledImages> {
+  const size = images.channels * images.height * images.width;
+  const pixels = new Uint8Array(rows.length * size);
+  let copied = 0;
+  for (const [index, row] of rows.entries()) {
+    pixels.set(images.pixels.subarray(row * size, (row + 1) * size), index * size);
+    copied += size;
+    if (copied >= CHUNK) {
+      copied = 0;
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+  }
+  return { ...plain(images), pixels, labels: rows.map((row) => images.labels[row]!) };
+}
+
+/** Splits off a fraction of each class (at least one image) that neither pool nor distillation sees. */
+export async function split(images: LabelledImages, fraction: number, seed = 0): Promise<{ train: LabelledImages; test: LabelledImages }> {
+  checkImages(images);
+  const { splitRows } = await core();
+  const rows = attempt(() => splitRows(images.classes, images.labels, fraction, seed));
+  const { train, test } = rows;
+  rows.free();
+  return { train: await select(images, train), test: await select(images, test) };
+}
+
+/** As many random real images per class, for the comparison that every accuracy stands beside. */
+export async function randomImages(images: LabelledImages, perClass: number, seed = 0): Promise<LabelledImages> {
+  checkImages(images);
+  const { randomRows } = await core();
+  return select(images, attempt(() => randomRows(images.classes, images.labels, perClass, seed)));
+}
+
+/** Calls into the WebAssembly, whose errors become ours. */
+export function attempt<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (thrown) {
+    throw attarError(thrown);
+  }
+}
+
+/**
+ * Decodes, resizes and crops images with the browser's own decoders (createImageBitmap and a canvas), in the order of
+ * the classes and files given.
+ */
+export async function decode(files: ImageFiles, options: DecodeOptions): Promise<LabelledImages> {
+  const { size, signal } = options;
+  if (typeof createImageBitmap === "undefined") {
+    throw new AttarError("unsupported", "there is no image decoder here: decode in a browser, or give pixel arrays");
+  }
+  if (!Number.isInteger(size) || size < 1 || size > 4096) {
+    throw new AttarError("data", `images cannot be resized to ${size} pixels: give a whole number from 1 to 4096`);
+  }
+  const classes = Object.keys(files);
+  const all = classes.flatMap((name, label) => files[name]!.map((file) => ({ file, name, label })));
+  const pictures = new Array<Uint8ClampedArray | undefined>(all.length);
+  let next = 0;
+  let done = 0;
+  const work = async (): Promise<void> => {
+    for (let at = next++; at < all.length; at = next++) {
+      if (signal?.aborted) throw aborted(signal);
+      const { file, name } = all[at]!;
+      try {
+        pictures[at] = await picture(file, size);
+      } catch (thrown) {
+        options.onSkipped?.(file, name, thrown instanceof Error ? thrown.message : String(thrown));
+      }
+      options.onProgress?.(++done, all.length);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  if (signal?.aborted) throw aborted(signal);
+  const read = all.flatMap(({ label }, at) => (pictures[at] ? [{ label, rgba: pictures[at] }] : []));
+  if (read.length === 0) throw new AttarError("data", "no file could be decoded: give images that this browser can show");
+  const wanted = options.channels ?? "auto";
+  const channels = wanted === "auto" ? (read.every(({ rgba }) => isGrey(rgba)) ? 1 : 3) : wanted;
+  const plane = size * size;
+  const pixels = new Uint8Array(read.length * channels * plane);
+  read.forEach(({ rgba }, row) => planar(rgba, channels, pixels.subarray(row * channels * plane, (row + 1) * channels * plane)));
+  return { classes, channels, height: size, width: size, pixels, labels: Uint32Array.from(read, ({ label }) => label) };
+}
+
+/** RGBA of the middle of a file's image. */
+async function picture(file: Blob, size: number): Promise<Uint8ClampedArray> {
+  const whole = await createImageBitmap(file);
+  try {
+    const side = Math.min(whole.width, whole.height);
+    const [x, y] = [(whole.width - side) >> 1, (whole.height - side) >> 1];
+    const resized = await createImageBitmap(whole, x, y, side, side, { resizeWidth: size, resizeHeight: size, resizeQuality: "high" });
+    try {
+      const context = canvas(size);
+      // What is transparent is seen on white.
+      context.fillStyle = "#fff";
+      context.fillRect(0, 0, size, size);
+      context.drawImage(resized, 0, 0);
+      return context.getImageData(0, 0, size, size).data;
+    } finally {
+      resized.close();
+    }
+  } finally {
+    whole.close();
+  }
+}
+
+function canvas(size: number): OffscreenCanvasRenderingContext2D | CanvasRenderingContext2D {
+  const settings = { willReadFrequently: true };
+  const context =
+    typeof OffscreenCanvas === "undefined"
+      ? Object.assign(document.createElement("canvas"), { width: size, height: size }).getContext("2d", settings)
+      : new OffscreenCanvas(size, size).getContext("2d", settings);
+  if (!context) throw new AttarError("unsupported", "this browser gives no canvas to read pixels from: give pixel arrays");
+  return context;
+}
+
+function isGrey(rgba: Uint8ClampedArray): boolean {
+  for (let at = 0; at < rgba.length; at += 4) {
+    if (rgba[at] !== rgba[at + 1] || rgba[at] !== rgba[at + 2]) return false;
+  }
+  return true;
+}
+
+/** RGBA to planes; one channel is the brightness of Rec. 601. */
+function planar(rgba: Uint8ClampedArray, channels: 1 | 3, planes: Uint8Array): void {
+  const plane = rgba.length / 4;
+  for (let at = 0; at < plane; at++) {
+    const [r, g, b] = [rgba[4 * at]!, rgba[4 * at + 1]!, rgba[4 * at + 2]!];
+    if (channels === 1) planes[at] = Math.round(0.299 * r + 0.587 * g + 0.114 * b);
+    else {
+      planes[at] = r;
+      planes[plane + at] = g;
+      planes[2 * plane + at] = b;
+    }
+  }
+}

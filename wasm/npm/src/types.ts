@@ -1,0 +1,164 @@
+/** What the package's functions take and give. */
+import type { EngineReport, EngineName as WasmEngineName, LossPoint, Recipe } from "./glue/attar.js";
+
+export type { EngineReport, LossPoint, Recipe };
+export type EngineName = `${WasmEngineName}`;
+
+/** A labelled image set: `pixels` is [n, channels, height, width], bytes, planar, row-major. */
+export interface LabelledImages {
+  classes: string[];
+  channels: 1 | 3;
+  height: number;
+  width: number;
+  pixels: Uint8Array;
+  /** One an image: the place of its class in `classes`. */
+  labels: Uint32Array;
+}
+
+/** Blobs (files of any format the browser can decode) by class name. */
+export type ImageFiles = Record<string, Blob[]>;
+
+export interface DecodeOptions {
+  /** Side in pixels that every image is resized and centre-cropped to. */
+  size: number;
+  /** With "auto", the default: 1 if all are grey, else 3. */
+  channels?: "auto" | 1 | 3;
+  signal?: AbortSignal;
+  onProgress?(done: number, total: number): void;
+  /** Called for a file that cannot be decoded; it is left out. */
+  onSkipped?(file: Blob, className: string, reason: string): void;
+}
+
+/** A module worker that serves `attar/worker`, a function that makes one, or `false` for none. */
+export type WorkerChoice = Worker | (() => Worker) | false;
+
+/** Any part of a recipe. A table whose tag changes (`name`, `law`, `optimiser`, `schedule`) is given whole. */
+export type PartialRecipe = DeepPartial<Recipe>;
+type DeepPartial<T> = T extends object ? { [K in keyof T]?: DeepPartial<T[K]> } : T;
+
+export interface DistillOptions {
+  /** Default: a quarter of the smallest class, at most 10. */
+  imagesPerClass?: number;
+  iterations?: number;
+  /** An integer from 0 to 2^53. Default: drawn at random; the result tells it. */
+  seed?: number;
+  /** Seconds of work after which the run ends with what it has. */
+  timeBudget?: number;
+  /** "auto", the default: WebGPU where there is an adapter, else CPU. */
+  engine?: EngineName;
+  /** Anything of the recipe, deep-merged over the defaults for these images: `{ network: { width: 64 } }`. */
+  recipe?: PartialRecipe;
+  /** Cancels within one unit of work; iteration and `result` fail with AttarError code "aborted". */
+  signal?: AbortSignal;
+  /** Called at most every `previewEvery` ms (default 500) with the images as they are, first with those it starts from. */
+  onPreview?(preview: Distilled): void;
+  previewEvery?: number;
+  /** A checkpoint to go on from (same images needed). */
+  checkpoint?: Uint8Array;
+  /** Called every `checkpointEvery` ms (default 10000) with bytes to keep. */
+  onCheckpoint?(bytes: Uint8Array): void;
+  checkpointEvery?: number;
+  /** Bytes of a pool trained before (`attar pool`). */
+  pool?: Uint8Array;
+  /** Default: a new module worker; in this thread where there is no `Worker`, as in Node. `false`: in this thread. */
+  worker?: WorkerChoice;
+  /** Hands `pixels` over to the worker instead of a copy: saves its memory, and leaves the caller's array empty. */
+  transfer?: boolean;
+  /** Of ImageFiles: see DecodeOptions. Default: 64. */
+  size?: number;
+}
+
+export interface Progress {
+  phase: "pool" | "distill";
+  /** Batches of the pool, or iterations. */
+  done: number;
+  total: number;
+  /** Of a pool that is trained alongside. */
+  pool?: { done: number; total: number };
+  /** Of the last iteration. */
+  losses?: LossPoint;
+  /** Seconds of work so far (pauses left out), and still to go as far as can be told. */
+  seconds: number;
+  remaining?: number;
+  unitsPerSecond: number;
+  /** Bytes held by the engine. */
+  memory: number;
+  engine: EngineReport;
+}
+
+/** A run that has begun. Iterating over it shows its progress; leaving the loop does not end it. */
+export interface Run extends AsyncIterable<Progress> {
+  /** The distilled set, also of a run that its time budget or `finish` ended. */
+  readonly result: Promise<Distilled>;
+  pause(): void;
+  resume(): void;
+  /** Bytes to go on from, taken after the unit of work in progress; also while paused. */
+  checkpoint(): Promise<Uint8Array>;
+  /** Ends the run now with what it has; `result` resolves. */
+  finish(): void;
+}
+
+export interface Distilled {
+  readonly classes: string[];
+  readonly channels: 1 | 3;
+  readonly height: number;
+  readonly width: number;
+  /** Each image is a canvas of factor^2 smaller ones. */
+  readonly factor: number;
+  readonly imagesPerClass: number;
+  readonly labels: Uint32Array;
+  /** [n, channels, height, width], bytes. */
+  readonly pixels: Uint8Array;
+  /** Class probabilities [n factor^2, classes]. */
+  readonly soft?: Float32Array;
+  readonly method: string;
+  readonly seed: number;
+  /** Of the real images. */
+  readonly fingerprint: string;
+  /** TOML. */
+  readonly recipe: string;
+  readonly losses: LossPoint[];
+  /** Of the real images, by channel, of pixels in [0, 1]. */
+  readonly mean: number[];
+  readonly std: number[];
+  /** The .attar file. */
+  readonly bytes: Uint8Array;
+  /** Image i as RGBA. */
+  rgba(i: number): Uint8ClampedArray<ArrayBuffer>;
+  /** The grid that the command line writes: one row a class. */
+  grid(): { width: number; height: number; rgba: Uint8ClampedArray<ArrayBuffer> };
+  /** images, labels, classes, mean, std, factor (and soft) as NumPy reads them. */
+  npz(): Uint8Array;
+}
+
+export interface EvaluateOptions {
+  /** Default: "quick", a small network; the others take minutes to hours. */
+  protocol?: "quick" | "ncfm" | "vico";
+  /** Networks to train. Default: 2. */
+  repeats?: number;
+  seed?: number;
+  engine?: EngineName;
+  /** Changes to the protocol; its name tells them. */
+  width?: number;
+  epochs?: number;
+  mostSteps?: number;
+  /** How to normalise real images that are a part of a set: by the whole set, as a distilled set's `mean` and `std` tell. */
+  normalisation?: { mean: number[]; std: number[] };
+  signal?: AbortSignal;
+  onProgress?(done: number, total: number): void;
+  worker?: WorkerChoice;
+}
+
+export interface Accuracy {
+  /** A fraction in [0, 1], over the networks. */
+  mean: number;
+  deviation: number;
+  repeats: number;
+  protocol: string;
+  engine: EngineReport;
+}
+
+export interface EnginesReport {
+  webgpu: { available: boolean; adapter?: string; reason?: string };
+  cpu: { available: true; simd: boolean };
+}

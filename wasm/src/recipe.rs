@@ -1,0 +1,119 @@
+//! The recipe that suits images in a browser, and what a caller changes in it.
+
+use attar::{
+    Recipe,
+    recipe::{MethodRecipe, PoolTiming},
+};
+use wasm_bindgen::prelude::*;
+
+use crate::error::Result;
+
+/// What a recipe is chosen by.
+struct Facts {
+    images: usize,
+    /// Images of the smallest class and of the largest.
+    smallest: usize,
+    largest: usize,
+    /// Pixels of the shorter side.
+    side: usize,
+}
+
+/// A batch of the pool for each so many images, and bounds on it.
+const IMAGES_A_BATCH: usize = 16;
+const SMALLEST_BATCH: usize = 16;
+/// Batches that a network of the pool is trained for, where the set is small.
+const BATCHES_A_NETWORK: usize = 150;
+const MOST_EPOCHS: usize = 60;
+
+impl Facts {
+    fn of(classes: usize, labels: &[u32], height: usize, width: usize) -> Facts {
+        let mut counts = vec![0; classes];
+        for &label in labels {
+            if let Some(count) = counts.get_mut(label as usize) {
+                *count += 1;
+            }
+        }
+        let (smallest, largest) = (counts.iter().min(), counts.iter().max());
+        Facts {
+            images: labels.len(),
+            smallest: smallest.copied().unwrap_or(0),
+            largest: largest.copied().unwrap_or(0),
+            side: height.min(width),
+        }
+    }
+
+    /// Images per class unless the caller says otherwise: a quarter of the smallest class, at most ten.
+    fn images_per_class(&self) -> usize {
+        (self.smallest / 4).clamp(1, 10)
+    }
+
+    /// Real images of one unit of work, so that it takes well under a second on a CPU: the cost of an image grows with
+    /// its pixels.
+    fn affordable(&self) -> usize {
+        match self.side {
+            0..48 => 256,
+            48..80 => 128,
+            80..112 => 64,
+            _ => 32,
+        }
+    }
+
+    /// The recipe: `Recipe::ncfm`, with the pool trained alongside, so that images move at once, and with batches that a
+    /// browser's CPU affords.
+    fn recipe(&self, images_per_class: Option<usize>) -> Recipe {
+        let ipc = images_per_class.unwrap_or_else(|| self.images_per_class());
+        let mut recipe = Recipe::ncfm().images_per_class(ipc);
+        let most = self.affordable() / 2;
+        let batch = (self.images / IMAGES_A_BATCH).clamp(SMALLEST_BATCH, most);
+        recipe.pool.timing = PoolTiming::Alongside;
+        recipe.pool.training.batch = batch;
+        let epoch = self.images.div_ceil(batch).max(1);
+        recipe.pool.epochs = BATCHES_A_NETWORK.div_ceil(epoch).clamp(recipe.pool.epochs, MOST_EPOCHS);
+        let MethodRecipe::Ncfm(ncfm) = &mut recipe.method;
+        ncfm.real_batch = self.largest.clamp(1, self.affordable());
+        if ipc * ncfm.factor.pow(2) > self.smallest {
+            // Canvases that each begin as four images would show more than there are.
+            ncfm.factor = 1;
+        }
+        recipe
+    }
+}
+
+/// The recipe for images with these labels, with the keys of `changes` (a part of a recipe) replaced.
+///
+/// Of Attar's recipe for laptops it changes: the pool is trained alongside; batches are as large as leaves a unit of work
+/// well under a second on a CPU, and the pool is trained for longer on a small set; images per class are, unless given, a
+/// quarter of the smallest class and at most 10; four images share a canvas only where every class has enough.
+#[wasm_bindgen(js_name = suitedRecipe, unchecked_return_type = "Recipe")]
+pub fn suited(
+    classes: usize,
+    labels: &[u32],
+    height: usize,
+    width: usize,
+    images_per_class: Option<usize>,
+    #[wasm_bindgen(unchecked_param_type = "unknown")] changes: JsValue,
+) -> Result<JsValue> {
+    let recipe = Facts::of(classes, labels, height, width).recipe(images_per_class);
+    Ok(serde_wasm_bindgen::to_value(&merged(&recipe, changes)?)?)
+}
+
+/// `recipe` with the keys of `changes` replaced.
+fn merged(recipe: &Recipe, changes: JsValue) -> Result<Recipe> {
+    if changes.is_undefined() || changes.is_null() {
+        return Ok(recipe.clone());
+    }
+    let changes: toml::Table = serde_wasm_bindgen::from_value(changes)?;
+    Ok(recipe.merged(&changes.to_string())?)
+}
+
+/// A whole recipe from JavaScript.
+pub fn read(recipe: JsValue) -> Result<Recipe> {
+    let table: toml::Table = serde_wasm_bindgen::from_value(recipe)?;
+    Ok(Recipe::from_toml(&table.to_string())?)
+}
+
+/// The recipe of a file as an object.
+#[wasm_bindgen(js_name = parsedRecipe, unchecked_return_type = "Recipe")]
+pub fn parsed(toml: &str) -> Result<JsValue> {
+    Ok(serde_wasm_bindgen::to_value(&Recipe::from_toml(toml)?)?)
+}

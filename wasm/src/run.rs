@@ -1,0 +1,180 @@
+//! A distillation that JavaScript pulls, and that survives the loss of its device.
+
+use attar::{Dataset, Distillation, Phase, Pool, data::LossPoint};
+use serde::Serialize;
+use tsify::Tsify;
+use wasm_bindgen::prelude::*;
+
+use crate::{
+    distilled::DistilledSet,
+    engine::{EngineName, Opened},
+    error::Result,
+    images::ImageSet,
+    recipe,
+};
+
+/// A run in progress.
+#[wasm_bindgen]
+pub struct DistillRun {
+    work: Distillation,
+    opened: Opened,
+    /// What it takes to go on elsewhere; nothing on the CPU, which does not fail.
+    rescue: Option<Rescue>,
+}
+
+struct Rescue {
+    data: Dataset,
+    /// The state as it was last on the host.
+    checkpoint: Vec<u8>,
+    /// How often the run has moved.
+    moves: usize,
+}
+
+/// What a unit of work came to.
+#[derive(Serialize, Tsify)]
+pub struct Unit {
+    #[tsify(type = "\"pool\" | \"distill\"")]
+    phase: &'static str,
+    /// Batches of the pool, or iterations.
+    done: f64,
+    total: f64,
+    /// Of a pool that is trained alongside.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[tsify(optional)]
+    pool: Option<Share>,
+    /// At the end of an iteration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[tsify(optional)]
+    losses: Option<LossPoint>,
+    /// Whether the unit failed, and the run went on from its last copy on another engine.
+    moved: bool,
+}
+
+/// A part done.
+#[derive(Serialize, Tsify)]
+pub struct Share {
+    done: f64,
+    total: f64,
+}
+
+impl From<(u64, u64)> for Share {
+    fn from((done, total): (u64, u64)) -> Share {
+        Share { done: done as f64, total: total as f64 }
+    }
+}
+
+#[wasm_bindgen]
+impl DistillRun {
+    /// Begins a run, or goes on with one if there is a checkpoint.
+    pub async fn start(
+        images: ImageSet,
+        #[wasm_bindgen(unchecked_param_type = "Recipe")] recipe: JsValue,
+        engine: String,
+        checkpoint: Option<Vec<u8>>,
+        pool: Option<Vec<u8>>,
+    ) -> Result<DistillRun> {
+        let opened = EngineName::of(&engine)?.open().await?;
+        let (data, device) = (images.0, opened.engine.clone());
+        let work = match (checkpoint, pool) {
+            (Some(checkpoint), _) => Distillation::resume(&checkpoint, &data, device)?,
+            (None, pool) => {
+                let work = Distillation::new(recipe::read(recipe)?, &data, device)?;
+                match pool {
+                    Some(pool) => work.with_pool(&Pool::from_bytes(&pool)?)?,
+                    None => work,
+                }
+            }
+        };
+        let rescue = match opened.report.name {
+            "webgpu" => Some(Rescue { data, checkpoint: work.checkpoint().await?, moves: 0 }),
+            _ => None,
+        };
+        Ok(DistillRun { work, opened, rescue })
+    }
+
+    /// One unit of work; `undefined` when there is nothing left to do.
+    #[wasm_bindgen(unchecked_return_type = "Unit | undefined")]
+    pub async fn advance(&mut self) -> Result<JsValue> {
+        let (progress, moved) = match self.work.advance().await {
+            Err(error) => {
+                self.rescue(error).await?;
+                (self.work.advance().await?, true)
+            }
+            Ok(progress) => (progress, false),
+        };
+        let Some(progress) = progress else { return Ok(JsValue::UNDEFINED) };
+        let unit = Unit {
+            phase: match progress.phase {
+                Phase::Pool => "pool",
+                Phase::Distill => "distill",
+            },
+            done: progress.done as f64,
+            total: progress.total as f64,
+            pool: progress.pool.map(Share::from),
+            losses: progress.losses,
+            moved,
+        };
+        Ok(serde_wasm_bindgen::to_value(&unit)?)
+    }
+
+    /// The images as they are now.
+    pub async fn preview(&mut self) -> Result<DistilledSet> {
+        Ok(DistilledSet::from(self.work.preview().await?))
+    }
+
+    /// The images as they were after the last iteration whose losses were finite.
+    pub async fn finish(&mut self) -> Result<DistilledSet> {
+        let set = match self.work.finish().await {
+            Err(error) => {
+                self.rescue(error).await?;
+                self.work.finish().await?
+            }
+            Ok(set) => set,
+        };
+        Ok(DistilledSet::from(set))
+    }
+
+    /// What it takes to go on later. On WebGPU this is also what the run goes back to when the device is lost.
+    pub async fn checkpoint(&mut self) -> Result<Vec<u8>> {
+        let bytes = match self.work.checkpoint().await {
+            Err(error) => {
+                self.rescue(error).await?;
+                self.work.checkpoint().await?
+            }
+            Ok(bytes) => bytes,
+        };
+        if let Some(rescue) = &mut self.rescue {
+            rescue.checkpoint.clone_from(&bytes);
+        }
+        Ok(bytes)
+    }
+
+    /// The engine it is on.
+    #[wasm_bindgen(unchecked_return_type = "EngineReport")]
+    pub fn engine(&self) -> Result<JsValue> {
+        Ok(serde_wasm_bindgen::to_value(&self.opened.report)?)
+    }
+
+    /// The recipe of the run, of the checkpoint if it began with one.
+    #[wasm_bindgen(unchecked_return_type = "Recipe")]
+    pub fn recipe(&self) -> Result<JsValue> {
+        Ok(serde_wasm_bindgen::to_value(self.work.recipe())?)
+    }
+
+    /// Bytes that the engine holds.
+    pub fn memory(&self) -> f64 {
+        self.opened.engine.memory_in_use() as f64
+    }
+}
+
+impl DistillRun {
+    /// Takes the run from an engine that failed with `error` to another; the same error if that is no help.
+    async fn rescue(&mut self, error: attar::Error) -> Result<()> {
+        let Some(rescue) = &mut self.rescue else { return Err(error.into()) };
+        let Some(opened) = self.opened.after(&error, rescue.moves).await else { return Err(error.into()) };
+        rescue.moves += 1;
+        self.work = Distillation::resume(&rescue.checkpoint, &rescue.data, opened.engine.clone())?;
+        self.opened = opened;
+        Ok(())
+    }
+}

@@ -1,0 +1,117 @@
+//! The npm package and the demo: built, tested, served.
+
+use std::{
+    env,
+    ffi::OsStr,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+    time::SystemTime,
+};
+
+use crate::{
+    serve,
+    setup::{self, Need, WASM_TARGET},
+    steps::{Action, Step, cargo, check, root},
+    wasm,
+};
+
+/// The folder of the npm package.
+const PACKAGE: &str = "wasm/npm";
+/// The folder of the demo.
+const DEMO: &str = "www";
+/// The folder of the tests in a browser.
+const BROWSER_TESTS: &str = "tests/web";
+
+/// Without these, nothing here can be built.
+fn needs() -> [Need; 2] {
+    [setup::wasm_target(), setup::node()]
+}
+
+/// `cargo xtask web`: the package, then the demo if there is one.
+pub fn build() -> ExitCode {
+    for need in needs() {
+        if let Need::Unmet(what_to_do) = need {
+            eprintln!("error: {what_to_do}");
+            return ExitCode::FAILURE;
+        }
+    }
+    let glue = root().join(PACKAGE).join("src/glue");
+    let mut bindgen = cargo(&["run", "--release", "--package", "xtask-bindgen", "--"]);
+    bindgen.arg(webassembly()).arg(glue);
+    let package = [compile(), bindgen].iter_mut().all(setup::succeeds) && built(PACKAGE);
+    let demo = !root().join(DEMO).join("package.json").exists() || built(DEMO);
+    if package && demo { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// `cargo xtask serve`: the demo, as it was last built.
+pub fn serve() -> ExitCode {
+    serve::run(&root().join(DEMO).join("dist"))
+}
+
+/// The build, then the tests under Node and in a browser.
+pub fn steps() -> Vec<Step> {
+    let [target, node] = needs();
+    let mut this = Command::new(env::current_exe().unwrap_or_else(|_| "cargo-xtask".into()));
+    this.arg("web");
+    let under_node = Step { name: "tests of the npm package", action: Action::Tests(node_tests(PACKAGE)) };
+    let mut steps = vec![check("build of the npm package and the demo", this), under_node];
+    for (folder, name) in [(BROWSER_TESTS, "tests in Chromium"), (DEMO, "tests of the demo")] {
+        if root().join(folder).join("test").is_dir() {
+            let tests = Step { name, action: Action::Tests(node_tests(folder)) };
+            steps.push(wasm::met(&setup::chromium(), tests));
+        }
+    }
+    steps.into_iter().map(|step| wasm::met(&target, wasm::met(&node, step))).collect()
+}
+
+/// The crate, tuned for what a page downloads. It shares a target folder with the tests for wasm32, whose flags are the
+/// same.
+fn compile() -> Command {
+    let mut command = cargo(&["build", "--profile", "web", "--package", "attar-wasm", "--target", WASM_TARGET]);
+    command.arg("--target-dir").arg(wasm::folder()).env("RUSTFLAGS", wasm::FLAGS);
+    command
+}
+
+fn webassembly() -> PathBuf {
+    wasm::folder().join(WASM_TARGET).join("web/attar_wasm.wasm")
+}
+
+/// Runs `npm run build` in this folder.
+fn built(folder: &str) -> bool {
+    installed(folder) && setup::succeeds(npm(folder).args(["run", "--silent", "build"]))
+}
+
+/// Makes sure that a folder has the packages that its lock file names.
+fn installed(folder: &str) -> bool {
+    let changed = |file: &str| fs::metadata(root().join(folder).join(file)).and_then(|data| data.modified()).ok();
+    let (wanted, there) = (changed("package-lock.json"), changed("node_modules/.package-lock.json"));
+    let current = |there: SystemTime| wanted.is_some_and(|wanted| wanted <= there);
+    there.is_some_and(current) || setup::succeeds(npm(folder).arg("ci"))
+}
+
+/// The tests in `folder/test`, after installing what they use.
+fn node_tests(folder: &str) -> Command {
+    installed(folder);
+    let mut command = Command::new("node");
+    command.current_dir(root().join(folder)).args(["--test", "--test-reporter=tap"]);
+    command.args(test_files(&root().join(folder).join("test")));
+    command
+}
+
+/// Named one by one, since old Nodes know no patterns.
+fn test_files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut files: Vec<PathBuf> = entries
+        .filter(|path| path.file_name().and_then(OsStr::to_str).is_some_and(|name| name.ends_with(".test.mjs")))
+        .collect();
+    files.sort();
+    files
+}
+
+fn npm(folder: &str) -> Command {
+    // On Windows it is a script, which only its full name finds.
+    let mut command = Command::new(if cfg!(windows) { "npm.cmd" } else { "npm" });
+    command.current_dir(root().join(folder));
+    command
+}
