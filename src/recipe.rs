@@ -295,9 +295,15 @@ impl Recipe {
     /// Reads a whole recipe.
     ///
     /// # Errors
-    /// [`Error::Recipe`] with the line, if it is no TOML, a key is unknown or missing, or a value does not fit.
+    /// [`Error::Recipe`], with the line if it is no TOML, with the key if that is unknown or missing, or its value does
+    /// not fit.
     pub fn from_toml(text: &str) -> Result<Recipe> {
-        Recipe::checked(toml::from_str(text).map_err(|error| unreadable(&error, text))?)
+        Recipe::from_table(text.parse().map_err(|error| unreadable(&error, text))?)
+    }
+
+    /// The one way from TOML to a recipe: code that reads all its types is large, and would be there again for text.
+    fn from_table(table: toml::Table) -> Result<Recipe> {
+        Recipe::checked(table.try_into().map_err(|error| unreadable(&error, ""))?)
     }
 
     /// This recipe with the keys that `text` gives replaced.
@@ -307,7 +313,7 @@ impl Recipe {
     pub fn merged(&self, text: &str) -> Result<Recipe> {
         let mut table = toml::Table::try_from(self).map_err(|error| Error::Recipe(error.to_string()))?;
         merge(&mut table, text.parse().map_err(|error| unreadable(&error, text))?);
-        Recipe::checked(table.try_into().map_err(|error| unreadable(&error, text))?)
+        Recipe::from_table(table)
     }
 
     /// This recipe with one key replaced: `key=value`, dots between nested keys; a bare word is a string.
@@ -410,10 +416,11 @@ fn merge(table: &mut toml::Table, other: toml::Table) {
     }
 }
 
+/// Whether the tag of an enum changes. A key of that name whose value is a table belongs to the level below.
 fn retagged(old: &toml::Table, new: &toml::Table) -> bool {
     ["name", "law", "optimiser", "schedule"]
         .iter()
-        .any(|tag| new.get(*tag).is_some_and(|value| old.get(*tag) != Some(value)))
+        .any(|tag| new.get(*tag).is_some_and(|value| value.is_str() && old.get(*tag) != Some(value)))
 }
 
 #[cfg(test)]
@@ -435,6 +442,9 @@ mod tests {
         let sampled = recipe.with("method.sampling={law=\"network\", lr=1e-3, momentum=0.5, scale=1.0}").unwrap();
         let MethodRecipe::Ncfm(ncfm) = &sampled.method;
         assert!(matches!(ncfm.sampling, Sampling::Network { .. }));
+        let descended = recipe.merged("[method.optimiser]\noptimiser = \"sgd\"\nmomentum = 0.5\nweight_decay = 0.0").unwrap();
+        let MethodRecipe::Ncfm(ncfm) = &descended.method;
+        assert_eq!((ncfm.real_refresh, ncfm.optimiser), (9, Optimiser::Sgd { momentum: 0.5, weight_decay: 0.0 }));
         assert_eq!(recipe.with("micro_batch=32").unwrap().micro_batch, MicroBatch::Images(32));
         assert_eq!(recipe.with("micro_batch=auto").unwrap().micro_batch, MicroBatch::Automatic);
     }

@@ -42,6 +42,11 @@ export async function serve(folder, { headers = {}, pages = {} } = {}) {
   const server = createServer(async (request, response) => {
     const path = decodeURIComponent(new URL(request.url, "http://localhost").pathname);
     const send = (status, type, extra = {}) => response.writeHead(status, { "content-type": type, ...headers, ...extra });
+    // Chromium asks for it unasked, and would call it an error that there is none.
+    if (path === "/favicon.ico") {
+      response.writeHead(204);
+      return response.end();
+    }
     const page = pages[path];
     if (page !== undefined) {
       send(200, TYPES[extname(path)] ?? TYPES[".html"]);

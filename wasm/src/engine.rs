@@ -6,10 +6,11 @@ use attar::{
     Error,
     engine::{Engine, cpu::Cpu, webgpu::WebGpu},
 };
-use js_sys::Reflect;
+use js_sys::{Function, Promise, Reflect};
 use serde::{Deserialize, Serialize};
 use tsify::Tsify;
-use wasm_bindgen::prelude::*;
+use wasm_bindgen::{JsCast as _, prelude::*};
+use wasm_bindgen_futures::JsFuture;
 
 use crate::error::{Failure, Result};
 
@@ -80,12 +81,12 @@ impl Opened {
 
     /// WebGPU, else a sentence without its full stop that says why not.
     pub async fn webgpu(reason: Option<String>) -> Result<Opened, String> {
-        if !has_webgpu() {
-            return Err("This browser, or Node, has no WebGPU".into());
-        }
-        let gpu = WebGpu::open().await.map_err(|error| format!("WebGPU was not to be had here ({error})"))?;
-        let adapter = Some(gpu.adapter().to_owned()).filter(|adapter| !adapter.is_empty());
-        Ok(Opened { engine: Arc::new(gpu), report: EngineReport { name: "webgpu", adapter, reason } })
+        // Without it, looking for an adapter is a mistake and not a failure.
+        let Some(gpu) = navigator_gpu() else { return Err("There is no WebGPU here".into()) };
+        let Some(adapter) = described(&gpu).await else { return Err("WebGPU finds no adapter here".into()) };
+        let engine = WebGpu::open().await.map_err(|error| format!("WebGPU gave no device ({error})"))?;
+        let adapter = Some(adapter).filter(|text| !text.is_empty());
+        Ok(Opened { engine: Arc::new(engine), report: EngineReport { name: "webgpu", adapter, reason } })
     }
 
     /// Another engine in place of this one, which failed with `error`: a new device the first time that one is lost,
@@ -106,11 +107,21 @@ impl Opened {
     }
 }
 
-/// Whether `navigator.gpu` is there; the engine expects it.
-fn has_webgpu() -> bool {
-    let global = js_sys::global();
-    let property = |object: &JsValue, name: &str| Reflect::get(object, &name.into()).ok().filter(JsValue::is_truthy);
-    property(&global, "navigator").is_some_and(|navigator| property(&navigator, "gpu").is_some())
+fn property(object: &JsValue, name: &str) -> Option<JsValue> {
+    Reflect::get(object, &name.into()).ok().filter(JsValue::is_truthy)
+}
+
+fn navigator_gpu() -> Option<JsValue> {
+    property(&property(&js_sys::global(), "navigator")?, "gpu")
+}
+
+/// What the browser tells of its adapter, which may be nothing; `None` if there is no adapter.
+async fn described(gpu: &JsValue) -> Option<String> {
+    let request: Function = property(gpu, "requestAdapter")?.dyn_into().ok()?;
+    let adapter = JsFuture::from(request.call0(gpu).ok()?.dyn_into::<Promise>().ok()?).await.ok()?;
+    let info = property(&adapter, "info").unwrap_or(JsValue::NULL);
+    let texts = ["vendor", "architecture", "device", "description"].map(|name| property(&info, name)?.as_string());
+    adapter.is_truthy().then(|| texts.into_iter().flatten().collect::<Vec<_>>().join(" "))
 }
 
 /// What engines there are: `undefined` in `webgpu.reason` if WebGPU can be used.

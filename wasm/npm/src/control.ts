@@ -11,6 +11,7 @@ export class Control implements JobControl {
   #paused = false;
   #finishing = false;
   #aborted = false;
+  #closed = false;
   #wake: (() => void) | undefined;
   #asked: ((bytes: Uint8Array | undefined) => void)[] = [];
   #turned = performance.now();
@@ -31,6 +32,7 @@ export class Control implements JobControl {
     this.#wake?.();
   }
   checkpoint(): Promise<Uint8Array | undefined> {
+    if (this.#closed) return Promise.resolve(undefined);
     return new Promise((resolve) => {
       this.#asked.push(resolve);
       this.#wake?.();
@@ -65,6 +67,7 @@ export class Control implements JobControl {
 
   /** The job is over: nothing that was asked for will come. */
   close(): void {
+    this.#closed = true;
     this.#asked.splice(0).forEach((answer) => answer(undefined));
   }
 }

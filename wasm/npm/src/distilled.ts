@@ -1,4 +1,5 @@
 import { core } from "./core.js";
+import { attempt } from "./errors.js";
 import { DistilledSet } from "./glue/attar.js";
 import { dataOf } from "./jobs.js";
 import type { DistilledData } from "./protocol.js";
@@ -90,12 +91,14 @@ class Result implements Distilled {
 
   /** The set in WebAssembly: from its file, which is exact, else from what a preview tells. */
   #use<T>(use: (set: DistilledSet) => T): T {
-    const set = this.#bytes ? DistilledSet.read(this.#bytes) : DistilledSet.of(this, this.pixels, this.labels, this.soft);
-    try {
-      return use(set);
-    } finally {
-      set.free();
-    }
+    return attempt(() => {
+      const set = this.#bytes ? DistilledSet.read(this.#bytes) : DistilledSet.of(this, this.pixels, this.labels, this.soft);
+      try {
+        return use(set);
+      } finally {
+        set.free();
+      }
+    });
   }
 }
 
@@ -108,5 +111,5 @@ export async function distilledOf(data: DistilledData): Promise<Distilled> {
 /** Reads a .attar file; AttarError code "format" if it is none, is damaged, or comes from a later version. */
 export async function readDistilled(bytes: Uint8Array): Promise<Distilled> {
   const { DistilledSet } = await core();
-  return new Result({ ...dataOf(DistilledSet.read(bytes), false), bytes });
+  return new Result({ ...dataOf(attempt(() => DistilledSet.read(bytes)), false), bytes });
 }

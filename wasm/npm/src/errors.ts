@@ -29,3 +29,12 @@ export function attarError(thrown: unknown): AttarError {
 export function aborted(signal?: AbortSignal): AttarError {
   return new AttarError("aborted", "the work was cancelled", { cause: signal?.reason });
 }
+
+/** Calls into the WebAssembly, whose errors become ours. */
+export function attempt<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (thrown) {
+    throw attarError(thrown);
+  }
+}

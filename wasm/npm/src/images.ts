@@ -1,6 +1,6 @@
 /** Sets of images: decoding, checking, choosing. */
 import { core } from "./core.js";
-import { aborted, AttarError, attarError } from "./errors.js";
+import { aborted, attempt, AttarError } from "./errors.js";
 import type { DecodeOptions, ImageFiles, LabelledImages } from "./types.js";
 
 /** Bytes that are copied between two turns of the event loop: some milliseconds. */
@@ -71,15 +71,6 @@ export async function randomImages(images: LabelledImages, perClass: number, see
   return select(images, attempt(() => randomRows(images.classes, images.labels, perClass, seed)));
 }
 
-/** Calls into the WebAssembly, whose errors become ours. */
-export function attempt<T>(call: () => T): T {
-  try {
-    return call();
-  } catch (thrown) {
-    throw attarError(thrown);
-  }
-}
-
 /**
  * Decodes, resizes and crops images with the browser's own decoders (createImageBitmap and a canvas), in the order of
  * the classes and files given.
@@ -144,8 +135,9 @@ async function picture(file: Blob, size: number): Promise<Uint8ClampedArray> {
 }
 
 function canvas(size: number): OffscreenCanvasRenderingContext2D | CanvasRenderingContext2D {
-  const settings = { willReadFrequently: true };
-  const context =
+  const settings: CanvasRenderingContext2DSettings = { willReadFrequently: true };
+  // Old Safaris have only canvases of the page.
+  const context: OffscreenCanvasRenderingContext2D | CanvasRenderingContext2D | null =
     typeof OffscreenCanvas === "undefined"
       ? Object.assign(document.createElement("canvas"), { width: size, height: size }).getContext("2d", settings)
       : new OffscreenCanvas(size, size).getContext("2d", settings);

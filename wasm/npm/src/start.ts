@@ -35,6 +35,7 @@ export async function startJob<R extends Request>(request: R, sink: Sink, choice
 
 function inWorker<T>(worker: Worker, lent: boolean, module: WebAssembly.Module, request: Request, sink: Sink): Job<T> {
   const { port1: port, port2 } = new MessageChannel();
+  let closed = false;
   const asked: ((bytes: Uint8Array | undefined) => void)[] = [];
   let end!: { done(outcome: T): void; failed(error: unknown): void };
   const outcome = new Promise<T>((done, failed) => (end = { done, failed }));
@@ -45,6 +46,7 @@ function inWorker<T>(worker: Worker, lent: boolean, module: WebAssembly.Module, 
     end.failed(new AttarError("engine", `the worker failed: ${why}`));
   };
   const close = (): void => {
+    closed = true;
     port.close();
     worker.removeEventListener("error", onError);
     if (!lent) worker.terminate();
@@ -76,7 +78,8 @@ function inWorker<T>(worker: Worker, lent: boolean, module: WebAssembly.Module, 
       close();
       end.failed(new AttarError("aborted", "the work was cancelled"));
     },
-    checkpoint: () => {
+    checkpoint: async () => {
+      if (closed) return undefined;
       order("checkpoint");
       return new Promise((answer) => asked.push(answer));
     },

@@ -29,6 +29,10 @@ fn generate(wasm: &PathBuf, folder: &PathBuf) -> Result<()> {
         .out_name("attar")
         // The package says where its WebAssembly comes from.
         .omit_default_module_path(true)
+        .typescript(true)
+        .ts_typed_array_buffers(true)
+        .remove_name_section(true)
+        .remove_producers_section(true)
         .generate(folder)
         .with_context(|| format!("{} could not be made a JavaScript module", wasm.display()))
 }
