@@ -198,7 +198,7 @@ pub struct ExportArgs {
     /// Where to write it
     #[arg(long, value_name = "PATH")]
     pub out: PathBuf,
-    /// Replace a picture that is there; a folder must be new or empty
+    /// Replace a file that is there; a folder must be new or empty
     #[arg(long)]
     pub force: bool,
 }
@@ -210,6 +210,8 @@ pub enum ExportForm {
     PngGrid,
     /// A folder a class, a PNG file an image
     Folder,
+    /// The arrays as NumPy reads them
+    Npz,
 }
 
 #[derive(Debug, clap::Args)]

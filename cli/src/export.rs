@@ -1,10 +1,10 @@
-//! `attar export`: the images of a distilled set as PNG.
+//! `attar export`: a distilled set in forms that others read.
 
-use std::{fs, io, path::Path};
+use std::{fs, path::Path};
 
 use attar::{
     Distilled, Error,
-    data::{png_grid, save_png, write_folder},
+    data::{npz, png_grid, save_png, write_atomic, write_folder},
 };
 use serde::Serialize;
 
@@ -23,7 +23,8 @@ struct Exported {
 pub fn run(args: &ExportArgs, console: &Console) -> Result<()> {
     let set = Distilled::load(&args.file)?;
     match args.to {
-        ExportForm::PngGrid if args.out.exists() && !args.force => {
+        ExportForm::Folder => write_folder(&set, &args.out)?,
+        _ if args.out.exists() && !args.force => {
             let out = args.out.display();
             return Err(
                 Error::Data(format!("{out} is there already: give another --out, or --force to replace it")).into()
@@ -31,16 +32,20 @@ pub fn run(args: &ExportArgs, console: &Console) -> Result<()> {
         }
         ExportForm::PngGrid => {
             let picture = png_grid(&set)?;
-            create_parent(&args.out).map_err(|error| Error::io(args.out.display(), error))?;
+            create_parent(&args.out)?;
             save_png(&picture, &args.out)?;
         }
-        ExportForm::Folder => write_folder(&set, &args.out)?,
+        ExportForm::Npz => {
+            let bytes = npz(&set)?;
+            create_parent(&args.out)?;
+            write_atomic(&args.out, &bytes)?;
+        }
     }
     let file = args.out.display().to_string();
     console.note(format!("{} images of {} classes written", set.len(), set.classes.len()));
     console.result(&Exported { file: file.clone(), images: set.len() }, &format!("{file}\n"))
 }
 
-fn create_parent(path: &Path) -> io::Result<()> {
-    path.parent().map_or(Ok(()), fs::create_dir_all)
+fn create_parent(path: &Path) -> attar::Result<()> {
+    path.parent().map_or(Ok(()), fs::create_dir_all).map_err(|error| Error::io(path.display(), error))
 }

@@ -39,6 +39,10 @@ fn exports_can_be_read_again() {
     export(&grid).fails(1, &["there already", "--force"]);
     export(&[&grid[..], &["--force"]].concat()).well();
 
+    let arrays = ["--to=npz", "--out=new/set.npz"];
+    assert_eq!(export(&arrays).well().stdout, "new/set.npz\n");
+    assert!(place.read("new/set.npz").starts_with(b"PK"));
+    export(&arrays).fails(1, &["there already", "--force"]);
     let folder = ["--to=folder", "--out=pictures"];
     assert_eq!(export(&[&folder[..], &["--json"]].concat()).json()["images"], 2);
     assert_eq!(place.names("pictures"), ["across", "down"]);

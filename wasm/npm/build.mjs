@@ -1,6 +1,6 @@
 // Builds dist/ from src/, in which `cargo xtask web` has put glue/ (what wasm-bindgen made of the Rust crate).
 import { execFile } from "node:child_process";
-import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { constants, gzipSync } from "node:zlib";
@@ -17,17 +17,20 @@ const BUDGETS = { "index.js": 350, "inlined.js": 480 };
 
 const { version } = JSON.parse(await readFile(at("package.json"), "utf8"));
 
-await rm(at("dist"), { recursive: true, force: true });
+const made = { from: at("src/glue/attar_bg.wasm"), to: at("dist/attar_bg.wasm") };
+const changed = async (file) => (await stat(file).catch(() => undefined))?.mtimeMs ?? 0;
+const current = (await changed(made.to)) > (await changed(made.from));
+
+for (const file of await readdir(at("dist")).catch(() => [])) {
+  if (!current || file !== "attar_bg.wasm") await rm(at(`dist/${file}`), { recursive: true });
+}
 await mkdir(at("dist/types/glue"), { recursive: true });
 
-await run(process.execPath, [
-  at("node_modules/binaryen/bin/wasm-opt"),
-  at("src/glue/attar_bg.wasm"),
-  ...WASM_FEATURES.map((feature) => `--enable-${feature}`),
-  "-O3",
-  "-o",
-  at("dist/attar_bg.wasm"),
-]);
+// This takes most of the time.
+if (!current) {
+  const features = WASM_FEATURES.map((feature) => `--enable-${feature}`);
+  await run(process.execPath, [at("node_modules/binaryen/bin/wasm-opt"), made.from, ...features, "-O3", "-o", made.to]);
+}
 
 await run(process.execPath, [at("node_modules/typescript/bin/tsc"), "-p", at("tsconfig.json")]).catch((error) => {
   throw new Error(error.stdout);

@@ -4,7 +4,9 @@
 /// agreement; bit equality is promised within one variant only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Isa {
-    /// Plain Rust: what the target's baseline has.
+    /// Plain Rust: what the target's baseline has. Not in a module with `simd128`, which runs nowhere without it: there
+    /// it would only be downloaded.
+    #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
     Baseline,
     /// x86-64 with AVX2 and FMA: 8 lanes, 16 registers.
     #[cfg(target_arch = "x86_64")]
@@ -23,8 +25,11 @@ pub enum Isa {
 impl Isa {
     /// The variants that run on this machine, worst first; never empty.
     pub fn available() -> Vec<Isa> {
+        #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
         #[allow(unused_mut, reason = "some targets add nothing")]
         let mut found = vec![Isa::Baseline];
+        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+        let found = vec![Isa::Simd128];
         #[cfg(target_arch = "x86_64")]
         {
             use std::arch::is_x86_feature_detected as has;
@@ -37,13 +42,11 @@ impl Isa {
         }
         #[cfg(target_arch = "aarch64")]
         found.push(Isa::Neon);
-        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-        found.push(Isa::Simd128);
         found
     }
 
     /// The best variant on this machine.
     pub fn best() -> Isa {
-        Isa::available().into_iter().next_back().unwrap_or(Isa::Baseline)
+        Isa::available().into_iter().next_back().expect("every machine has one")
     }
 }

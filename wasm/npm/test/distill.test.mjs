@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { distill, readDistilled, suitedRecipe } from "attar";
+import { distill, readDistilled, readRecipe, suitedRecipe } from "attar";
 
 import { quick, stripes } from "./images.mjs";
 
@@ -133,6 +133,12 @@ test("the recipe suits the images", async () => {
   assert.deepEqual([large.images_per_class, large.method.factor, large.method.real_batch], [10, 2, 32]);
   const changed = await suitedRecipe(images, undefined, { network: { width: 64 }, labels: "soft" });
   assert.deepEqual([changed.network.width, changed.network.norm, changed.labels], [64, "instance", "soft"]);
+});
+
+test("a set's recipe makes it again", async () => {
+  const set = await distill(images, quick).result;
+  const again = await distill(images, { recipe: await readRecipe(set.recipe) }).result;
+  assert.deepEqual(again.bytes, set.bytes);
 });
 
 test("soft labels come with the set", async () => {

@@ -8,6 +8,7 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 mod baseline;
 #[cfg(target_arch = "aarch64")]
 mod neon;
@@ -232,6 +233,7 @@ pub(super) trait Kernel {
 /// does not have them.
 pub(super) fn dispatch<K: Kernel>(isa: Isa, kernel: K) -> K::Out {
     match isa {
+        #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
         Isa::Baseline => kernel.run(baseline::Baseline),
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => kernel.run(avx2::Avx2::new()),
@@ -251,6 +253,7 @@ pub(super) fn dispatch<K: Kernel>(isa: Isa, kernel: K) -> K::Out {
 #[expect(unsafe_code, reason = "takes the CPU's instructions on trust, since this is called once a tile")]
 pub(super) unsafe fn call<K: Kernel>(isa: Isa, kernel: K) -> K::Out {
     match isa {
+        #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
         Isa::Baseline => kernel.run(baseline::Baseline),
         // SAFETY: by contract.
         #[cfg(target_arch = "x86_64")]

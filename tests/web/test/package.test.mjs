@@ -1,0 +1,179 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test from "node:test";
+import { fileURLToPath } from "node:url";
+
+import { build } from "vite";
+
+import { launch, openPage, serve } from "../harness.mjs";
+import { packagePage } from "../fixtures.mjs";
+
+/** In the page: a run in colour, with what it showed. */
+const distilled = async (options = {}) => {
+  const previews = [];
+  const run = attar.distill(stripes({ channels: 3 }), { ...quick, onPreview: (set) => previews.push(set.pixels.slice()), previewEvery: 0, ...options });
+  const seen = [];
+  for await (const progress of run) seen.push(progress);
+  const set = await run.result;
+  const moved = previews.some((pixels) => pixels.some((value, at) => value !== previews[0][at]));
+  return { last: seen.at(-1), moved, bytes: Array.from(set.bytes), grid: set.grid().width };
+};
+
+test("a plain page distils on the CPU where there is no WebGPU, and says so", async (t) => {
+  const { page, errors } = await packagePage(t);
+  const { last, moved, bytes, grid } = await page.evaluate(distilled);
+  assert.equal(last.engine.name, "cpu");
+  assert.match(last.engine.reason, /WebGPU/);
+  assert.deepEqual([last.done, last.total, moved], [3, 3, true]);
+  assert.ok(grid > 0);
+  const again = await page.evaluate(distilled);
+  assert.deepEqual(again.bytes, bytes, "equal seeds give equal bytes");
+  assert.deepEqual(errors, []);
+});
+
+test("a plain page distils on WebGPU", async (t) => {
+  const { page, errors } = await packagePage(t, { webgpu: true });
+  const { last, moved } = await page.evaluate(distilled);
+  assert.equal(last.engine.name, "webgpu", last.engine.reason);
+  assert.match(last.engine.adapter, /\w/);
+  assert.deepEqual([last.done, moved], [3, true]);
+  assert.deepEqual(errors, []);
+});
+
+test("the inlined entry needs no request, under a policy that allows none", async (t) => {
+  const policy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src blob:; connect-src 'none'";
+  const { page, errors } = await packagePage(t, { entry: "inlined", headers: { "content-security-policy": policy } });
+  const requests = [];
+  page.on("request", (request) => requests.push(request.url()));
+  const { last, moved } = await page.evaluate(distilled);
+  assert.deepEqual([last.done, moved], [3, true]);
+  assert.deepEqual(requests.filter((url) => !url.startsWith("blob:") && !url.startsWith("data:")), []);
+  assert.deepEqual(errors, []);
+});
+
+test("Vite builds an application of it", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "attar-vite-"));
+  t.after(() => rm(folder, { recursive: true }));
+  await writeFile(join(folder, "index.html"), `<!doctype html><script type="module" src="./main.js"></script>`);
+  const images = fileURLToPath(new URL("../../../wasm/npm/test/images.mjs", import.meta.url));
+  const imports = `import * as attar from "attar"; import { quick, stripes } from ${JSON.stringify(images)};`;
+  await writeFile(join(folder, "main.js"), `${imports} Object.assign(window, { attar, quick, stripes });`);
+  const attar = fileURLToPath(new URL("../node_modules/attar", import.meta.url));
+  await build({ root: folder, base: "./", logLevel: "error", resolve: { alias: { attar } } });
+  const server = await serve(join(folder, "dist"));
+  const browser = await launch({ webgpu: false });
+  t.after(async () => {
+    await browser.close();
+    server.close();
+  });
+  const { page, errors } = await openPage(browser, server.url);
+  await page.waitForFunction(() => window.attar);
+  const { last, moved } = await page.evaluate(distilled);
+  assert.deepEqual([last.done, moved], [3, true]);
+  assert.deepEqual(errors, []);
+});
+
+test("the page stays responsive, and images move within three seconds", async (t) => {
+  const { page, errors } = await packagePage(t);
+  const { first, longest } = await page.evaluate(async () => {
+    const images = stripes({ classes: 10, perClass: 20, channels: 3, size: 32 });
+    let longest = 0;
+    new PerformanceObserver((list) => list.getEntries().forEach(({ duration }) => (longest = Math.max(longest, duration)))).observe({ type: "longtask" });
+    const start = performance.now();
+    const first = await new Promise((resolve) => {
+      let initial;
+      const run = attar.distill(images, {
+        imagesPerClass: 10,
+        seed: 0,
+        previewEvery: 100,
+        onPreview: ({ pixels }) => {
+          initial ??= pixels;
+          if (pixels.some((value, at) => value !== initial[at])) {
+            resolve(performance.now() - start);
+            run.finish();
+          }
+        },
+      });
+    });
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    return { first, longest };
+  });
+  t.diagnostic(`first changing preview after ${first.toFixed(0)} ms, longest task ${longest.toFixed(0)} ms`);
+  assert.ok(first < 3000, `${first} ms`);
+  assert.ok(longest <= 100, `${longest} ms`);
+  assert.deepEqual(errors, []);
+});
+
+test("files of any kind are decoded", async (t) => {
+  const { page } = await packagePage(t);
+  const result = await page.evaluate(async () => {
+    const file = (color, type, width, height) => {
+      const canvas = new OffscreenCanvas(width, height);
+      const context = canvas.getContext("2d");
+      context.fillStyle = color;
+      context.fillRect(0, 0, width, height);
+      return canvas.convertToBlob({ type });
+    };
+    const files = {
+      red: [await file("#f00", "image/png", 40, 20), await file("#f00", "image/webp", 7, 90)],
+      grey: [await file("#808080", "image/jpeg", 100, 100), new Blob(["no image"], { type: "image/png" })],
+    };
+    const skipped = [];
+    const set = await attar.decode(files, { size: 16, onSkipped: (file, name, reason) => skipped.push([name, reason.length > 0]) });
+    const grey = await attar.decode({ grey: [files.grey[0]] }, { size: 8 });
+    const nothing = await attar.decode({ bad: [files.grey[1]] }, { size: 8 }).catch((error) => error.code);
+    return {
+      shape: [set.channels, set.height, set.width, set.pixels.length],
+      classes: set.classes,
+      labels: [...set.labels],
+      first: [0, 256, 512].map((at) => set.pixels[at]),
+      grey: [grey.channels, grey.pixels.length, Math.abs(grey.pixels[0] - 128) < 3],
+      skipped,
+      nothing,
+    };
+  });
+  assert.deepEqual(result, {
+    shape: [3, 16, 16, 3 * 3 * 256],
+    classes: ["red", "grey"],
+    labels: [0, 0, 1],
+    first: [255, 0, 0],
+    grey: [1, 64, true],
+    skipped: [["grey", true]],
+    nothing: "data",
+  });
+});
+
+test("workers of one's own, buffers handed over, and the page's own thread", async (t) => {
+  const { page, errors } = await packagePage(t);
+  const aborted = await page.evaluate(async () => {
+    const worker = new Worker("/dist/worker.js", { type: "module" });
+    const controller = new AbortController();
+    const run = attar.distill(stripes(), { ...quick, iterations: 1e6, engine: "cpu", worker, signal: controller.signal });
+    const loop = async () => {
+      for await (const _ of run) controller.abort();
+    };
+    const codes = [await loop().catch(({ code }) => code), await run.result.catch(({ code }) => code)];
+    // The worker is there for the next run.
+    const { losses } = await attar.distill(stripes(), { ...quick, engine: "cpu", worker }).result;
+    return [...codes, losses.length];
+  });
+  assert.deepEqual(aborted, ["aborted", "aborted", 3]);
+  const bytes = await page.evaluate(async () => {
+    const worker = new Worker("/dist/worker.js", { type: "module" });
+    const bytes = async (options) => (await attar.distill(stripes(), { ...quick, engine: "cpu", ...options }).result).bytes.join();
+    const images = stripes();
+    const given = (await attar.distill(images, { ...quick, engine: "cpu", transfer: true }).result).bytes.join();
+    const all = [await bytes({ worker }), await bytes({ worker }), await bytes({ worker: false }), given];
+    return { distinct: new Set(all).size, left: images.pixels.length };
+  });
+  assert.deepEqual(bytes, { distinct: 1, left: 0 });
+  assert.deepEqual(errors, []);
+});
+
+test("a worker that cannot be loaded is an error, not silence", async (t) => {
+  const { page } = await packagePage(t);
+  const code = await page.evaluate(() => attar.distill(stripes(), { worker: () => new Worker("/missing.js", { type: "module" }) }).result.catch((error) => error.code));
+  assert.equal(code, "engine");
+});
