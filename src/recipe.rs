@@ -442,7 +442,8 @@ mod tests {
         let sampled = recipe.with("method.sampling={law=\"network\", lr=1e-3, momentum=0.5, scale=1.0}").unwrap();
         let MethodRecipe::Ncfm(ncfm) = &sampled.method;
         assert!(matches!(ncfm.sampling, Sampling::Network { .. }));
-        let descended = recipe.merged("[method.optimiser]\noptimiser = \"sgd\"\nmomentum = 0.5\nweight_decay = 0.0").unwrap();
+        let descended =
+            recipe.merged("[method.optimiser]\noptimiser = \"sgd\"\nmomentum = 0.5\nweight_decay = 0.0").unwrap();
         let MethodRecipe::Ncfm(ncfm) = &descended.method;
         assert_eq!((ncfm.real_refresh, ncfm.optimiser), (9, Optimiser::Sgd { momentum: 0.5, weight_decay: 0.0 }));
         assert_eq!(recipe.with("micro_batch=32").unwrap().micro_batch, MicroBatch::Images(32));

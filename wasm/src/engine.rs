@@ -97,7 +97,8 @@ impl Opened {
         if self.report.name != "webgpu" || !blamed {
             return None;
         }
-        let on = |device: &str| format!("The run went on from its last copy on {device}, since WebGPU failed ({error}).");
+        let on =
+            |device: &str| format!("The run went on from its last copy on {device}, since WebGPU failed ({error}).");
         if lost && moves == 0 {
             if let Ok(opened) = Opened::webgpu(Some(on("a new device"))).await {
                 return Some(opened);

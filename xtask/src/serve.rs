@@ -96,7 +96,9 @@ mod tests {
     fn only_files_of_the_folder_are_found() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
         assert_eq!(file(folder, "/src/serve.rs?x=1"), Some(folder.join("src/serve.rs")));
-        for target in ["/../Cargo.toml", "/src/../../Cargo.toml", "//etc/passwd", "src/serve.rs", "/missing", "", "/src"] {
+        for target in
+            ["/../Cargo.toml", "/src/../../Cargo.toml", "//etc/passwd", "src/serve.rs", "/missing", "", "/src"]
+        {
             assert_eq!(file(folder, target), None, "{target}");
         }
     }
