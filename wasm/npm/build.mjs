@@ -42,19 +42,19 @@ const common = {
   bundle: true,
   format: "esm",
   target: "es2022",
+  minify: true,
   legalComments: "none",
   logLevel: "warning",
   define: { PACKAGE_VERSION: JSON.stringify(version) },
 };
 await build({ ...common, entryPoints: [at("src/worker.ts")], outfile: at("dist/worker.js") });
 await build({ ...common, entryPoints: [at("src/index.ts")], outfile: at("dist/index.js") });
-const worker = await build({ ...common, entryPoints: [at("src/worker.ts")], minify: true, write: false });
+const worker = await build({ ...common, entryPoints: [at("src/worker.ts")], write: false });
 const packed = gzipSync(await readFile(at("dist/attar_bg.wasm")), { level: constants.Z_BEST_COMPRESSION });
 await build({
   ...common,
   entryPoints: [at("src/index.ts")],
   outfile: at("dist/inlined.js"),
-  minify: true,
   plugins: [inlined({ worker: worker.outputFiles[0].text, wasm: packed.toString("base64") })],
 });
 

@@ -1,7 +1,7 @@
 //! The npm package and the demo: built, tested, served.
 
 use std::{
-    env,
+    env::{self, consts::EXE_SUFFIX},
     ffi::OsStr,
     fs,
     path::{Path, PathBuf},
@@ -12,7 +12,7 @@ use std::{
 use crate::{
     serve,
     setup::{self, Need, WASM_TARGET},
-    steps::{Action, Step, cargo, check, root},
+    steps::{Action, Step, cargo, check, root, target},
     wasm,
 };
 
@@ -95,6 +95,8 @@ fn node_tests(folder: &str) -> Command {
     installed(folder);
     let mut command = Command::new("node");
     command.current_dir(root().join(folder)).args(["--test", "--test-reporter=tap"]);
+    // Built by the tests before these; results are compared with it.
+    command.env("ATTAR", target().join("release").join(format!("attar{EXE_SUFFIX}")));
     command.args(test_files(&root().join(folder).join("test")));
     command
 }
