@@ -188,3 +188,85 @@ fn constants(plan: &Plan) -> (Vec<f32>, Vec<usize>) {
     all.resize(all.len().next_multiple_of(4), 0.0);
     (all, starts)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::{Graph, Tensor};
+
+    fn compiled(write: impl for<'g> Fn(&'g Graph)) -> Compiled {
+        let g = Graph::new();
+        write(&g);
+        Compiled::new(&Program::new("test", g).unwrap(), Caps::LEAST)
+    }
+
+    fn sources(compiled: &Compiled) -> Vec<&str> {
+        compiled.kernels().map(|kernel| kernel.source.as_str()).collect()
+    }
+
+    #[test]
+    fn a_chain_is_one_flat_kernel_in_fours() {
+        let chain = compiled(|g| g.output("y", (g.input("x", [64, 64]).sin() * 2.0 + 1.0).relu()));
+        let [source] = sources(&chain)[..] else { panic!("{:?}", sources(&chain)) };
+        assert!(source.contains("m_x: array<vec4<f32>>") && source.contains("m_y[i] = "), "{source}");
+        assert!(!source.contains("workgroupBarrier") && !source.contains("call"), "{source}");
+        assert_eq!(chain.arena, 0);
+    }
+
+    #[test]
+    fn rows_pass_statistics_through_workgroup_memory() {
+        let norm = compiled(|g| {
+            let x = g.input("x", [100, 1024]);
+            let centred = x - x.mean_keep(&[1]);
+            g.output("y", centred / (centred.square().mean_keep(&[1]) + 1e-5).sqrt());
+        });
+        let [source] = sources(&norm)[..] else { panic!("{:?}", sources(&norm)) };
+        assert_eq!(norm.kernels().next().unwrap().groups, [100, 1]);
+        // The two statistics, and the partial sums of each lane.
+        assert_eq!(source.matches("var<workgroup>").count(), 3, "{source}");
+        // What depends on the row alone is computed before the loop over the row.
+        let (before, inside) = source.rsplit_once("for (").unwrap();
+        assert!(before.contains("sqrt(") && !inside.contains("sqrt("), "{source}");
+    }
+
+    #[test]
+    fn states_are_updated_in_place() {
+        let step = compiled(|g| {
+            let (theta, gradient) = (g.input("theta", [1000]), g.input("gradient", [1000]));
+            g.update(theta, theta - gradient * g.scalar("lr"));
+        });
+        let kernel = step.kernels().next().unwrap();
+        assert_eq!(kernel.bindings.iter().map(|binding| binding.writes).collect::<Vec<_>>(), [true, false]);
+        assert!(kernel.reads_call && step.commits.is_empty());
+    }
+
+    /// A lane must not write over what another is still to read.
+    #[test]
+    fn what_reads_its_state_elsewhere_is_copied_at_the_end() {
+        let step = compiled(|g| {
+            let state = g.input("state", [8, 32]);
+            g.update(state, state - state.mean_keep(&[1]));
+        });
+        assert_eq!((step.kernels().count(), step.commits.len()), (1, 1));
+        assert!(step.kernels().all(|kernel| kernel.bindings.iter().all(|binding| {
+            binding.place != Place::Slot(0) || !binding.writes
+        })));
+    }
+
+    #[test]
+    fn more_buffers_than_bindings_find_room_in_the_arena() {
+        let sum = compiled(|g| {
+            let parts: Vec<Tensor<'_>> = (0..20).map(|i| g.input(&format!("x{i}"), [10])).collect();
+            g.output("sum", parts.into_iter().reduce(|a, b| a + b).unwrap());
+        });
+        assert!(sum.kernels().all(|kernel| kernel.bindings.len() <= Caps::LEAST.bindings));
+        assert!(!sum.saved.is_empty());
+    }
+
+    #[test]
+    fn long_columns_are_divided() {
+        let sum = compiled(|g| g.output("y", g.input("x", [100_000, 6]).sin().sum(&[0])));
+        let last = sum.kernels().last().unwrap();
+        assert!(sum.kernels().count() >= 2 && last.source.contains("for ("), "{:?}", sources(&sum));
+    }
+}

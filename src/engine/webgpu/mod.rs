@@ -59,6 +59,13 @@ impl WebGpu {
         adapter().await.is_ok()
     }
 
+    /// Ends the device, as if the system had taken it: from now on all calls fail with
+    /// [`Error::DeviceLost`](crate::Error::DeviceLost). For trying out what happens then.
+    pub fn lose(&self) {
+        self.gpu.queue.flush(&self.gpu.device);
+        self.gpu.device.destroy();
+    }
+
     /// The adapter's name, its interface and driver, as far as the system or browser tells.
     pub fn adapter(&self) -> &str {
         &self.adapter

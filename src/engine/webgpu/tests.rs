@@ -389,7 +389,7 @@ fn a_lost_device_is_an_error_from_then_on() {
     let buffers = bind(&engine, &program, &[values(1, 4)]);
     let bound: Vec<&Buffer> = buffers.iter().collect();
     loaded.run(&bound, &Scalars::default()).unwrap();
-    engine.gpu.device.destroy();
+    engine.lose();
     // The loss is reported once what is in flight has ended, which a read waits for.
     let lost = Error::DeviceLost("webgpu".into());
     for _ in 0..2 {

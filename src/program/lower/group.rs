@@ -74,6 +74,9 @@ const DEAR: usize = 16;
 /// Only so many of the last kernels are tried when a new result looks for company: keeps planning linear.
 const COMPANY: usize = 24;
 
+/// Elements that take less time than starting a kernel.
+const LITTLE: usize = 4096;
+
 impl<'p> Grouping<'p> {
     pub(super) fn new(program: &'p Program, longest_row: usize) -> Grouping<'p> {
         let nodes = program.nodes().len();
@@ -387,7 +390,7 @@ impl<'p> Grouping<'p> {
         })
     }
 
-    /// Whether two bodies have something in common that is as large as they are.
+    /// Whether two bodies have something in common that is as large as they are, or are small.
     fn shares(&self, body: &Body, other: &Body) -> bool {
         let large = |elements: usize| 2 * elements >= body.largest;
         let computed = body.nodes.intersection(&other.nodes).any(|&node| large(self.shape(node).elements()));
@@ -396,7 +399,7 @@ impl<'p> Grouping<'p> {
         };
         let written =
             |(base, view): &&(usize, View)| large(view.len()) && view.is_contiguous() && other.outputs.contains(base);
-        computed || body.loads.values().any(|load| read(&load) || written(&load))
+        computed || is_little(body, other) || body.loads.values().any(|load| read(&load) || written(&load))
     }
 
     /// Both bodies as one, if a frame suits both.
@@ -476,6 +479,12 @@ impl<'p> Grouping<'p> {
         }
         before
     }
+}
+
+/// Whether two bodies do a little with as many elements each: starting two kernels would take longer than either.
+fn is_little(body: &Body, other: &Body) -> bool {
+    let is_rows = |body: &Body| matches!(body.shape, BodyShape::Rows { .. });
+    is_rows(body) && is_rows(other) && body.largest == other.largest && body.largest <= LITTLE
 }
 
 /// Products of the sizes of the first axes, up to `axis`.

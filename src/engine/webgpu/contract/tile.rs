@@ -51,8 +51,7 @@ impl Tile {
         let (down, across) = (side(product.m), side(product.n));
         let tile = Tile { lanes: [down.0, across.0], fours: [down.1, across.1], depth: 16 };
         // Few large tiles leave a device idle.
-        let few = tile.count(product) * product.k.div_ceil(SHORTEST_PART) < BUSY / 4;
-        if few && tile.fours == [2, 2] { Tile { fours: [1, 1], ..tile } } else { tile }
+        if tile.count(product) < BUSY / 2 { Tile { fours: [1, 1], ..tile } } else { tile }
     }
 
     fn rows(self) -> usize {
@@ -73,7 +72,9 @@ impl Tile {
 
     /// Into how many parts sums are divided, whose results a second kernel joins.
     fn parts(self, product: &Product) -> usize {
-        let busy = (BUSY / self.count(product)).min(product.k / SHORTEST_PART);
+        // A second kernel must be worth it.
+        let few = self.count(product) <= BUSY / 4;
+        let busy = if few { (BUSY / self.count(product)).min(product.k / SHORTEST_PART) } else { 1 };
         busy.max(product.k.div_ceil(LONGEST_SUM)).max(1)
     }
 }
