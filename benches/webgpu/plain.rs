@@ -38,7 +38,8 @@ pub async fn best(seconds: f64) -> Result<Best, String> {
     let mut best = Best { gflops: 0.0, variant: String::new() };
     for variant in VARIANTS {
         let gflops = gpu.measure(&shader(variant), variant, seconds / 2.0);
-        let name = format!("{:?} lanes of {}x{}, {} terms", variant.lanes, variant.rows, 4 * variant.fours, variant.depth);
+        let name =
+            format!("{:?} lanes of {}x{}, {} terms", variant.lanes, variant.rows, 4 * variant.fours, variant.depth);
         println!("  {gflops:>8.2} GFLOP/s {name}");
         if gflops > best.gflops {
             best = Best { gflops, variant: name };
@@ -161,8 +162,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     for (term, part) in ["x", "y", "z", "w"].iter().enumerate() {
         for four in 0..fours {
-            writeln!(text, "            let b_{term}_{four} = b_tile[(4u * t + {term}u) * {wide}u + {}u + x];", four * across)
-                .ok();
+            writeln!(
+                text,
+                "            let b_{term}_{four} = b_tile[(4u * t + {term}u) * {wide}u + {}u + x];",
+                four * across
+            )
+            .ok();
         }
         for row in 0..rows {
             for four in 0..fours {

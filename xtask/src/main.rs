@@ -21,6 +21,7 @@ Commands:
   web         Build the npm package (wasm/npm) and the demo (www)
   serve       Serve the demo to this machine
   bench-wasm  Measure how fast WebAssembly is under Node
+  bench-web   Measure how fast WebGPU is in Chromium, beside jax-js and TensorFlow.js
   help        Print this text";
 
 fn main() -> ExitCode {
@@ -30,6 +31,9 @@ fn main() -> ExitCode {
         ["web"] => web::build(),
         ["serve"] => web::serve(),
         ["bench-wasm"] => wasm::bench(),
+        ["bench-web"] => web::bench(),
+        // A step of the tests.
+        ["webgpu-tests"] => web::build_suite(),
         [] | ["help" | "--help" | "-h"] => {
             println!("{HELP}");
             ExitCode::SUCCESS

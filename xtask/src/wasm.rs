@@ -24,9 +24,11 @@ pub const FLAGS: &str = "-C target-feature=+simd128";
 pub fn steps() -> Vec<Step> {
     let target = setup::wasm_target();
     let mut steps: Vec<Step> = VARIANTS.iter().map(|(name, features)| met(&target, clippy(name, features))).collect();
-    steps.push(met(&target, check("clippy for the npm package", clippy_for("attar-wasm"))));
-    steps.push(met(&target, check("clippy for the tests for wasm32", clippy_for("attar-wasm-tests"))));
-    steps.push(met(&target, check("build of the tests for wasm32", build())));
+    steps.push(met(&target, check("clippy for the npm package", clippy_for("attar-wasm", &[]))));
+    steps.push(met(&target, check("clippy for the tests for wasm32", clippy_for("attar-wasm-tests", &[]))));
+    let on_webgpu = clippy_for("attar-wasm-tests", &["--features", "webgpu"]);
+    steps.push(met(&target, check("clippy for the tests on WebGPU", on_webgpu)));
+    steps.push(met(&target, check("build of the tests for wasm32", build(&[]))));
     let tests = Step { name: "tests under Node", action: Action::Tests(node(&[])) };
     steps.push(met(&target, met(&setup::node(), tests)));
     steps
@@ -40,7 +42,7 @@ pub fn bench() -> ExitCode {
             return ExitCode::FAILURE;
         }
     }
-    let succeeded = [build(), node(&["--bench"])].iter_mut().all(setup::succeeds);
+    let succeeded = [build(&[]), node(&["--bench"])].iter_mut().all(setup::succeeds);
     if succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -61,26 +63,32 @@ fn clippy(name: &'static str, features: &[&str]) -> Step {
 }
 
 /// The package, under the stricter configuration. Tests may panic and wait, so theirs is the usual one.
-fn clippy_for(package: &str) -> Command {
+fn clippy_for(package: &str, features: &[&str]) -> Command {
     let mut command = cargo(&["clippy", "--release", "--package", package, "--target", WASM_TARGET]);
-    command.args(["--", "-D", "warnings"]);
+    command.args(features).args(["--", "-D", "warnings"]);
     if package == "attar-wasm" {
         command.env("CLIPPY_CONF_DIR", root().join("xtask/clippy-wasm"));
     }
     command
 }
 
-fn build() -> Command {
+/// Builds the tests, for Node or, with the feature `webgpu`, for a page.
+pub fn build(features: &[&str]) -> Command {
     let mut command = cargo(&["build", "--release", "--package", "attar-wasm-tests", "--target", WASM_TARGET]);
-    command.arg("--target-dir").arg(folder()).env("RUSTFLAGS", FLAGS);
+    command.args(features).arg("--target-dir").arg(folder()).env("RUSTFLAGS", FLAGS);
     command
 }
 
 fn node(arguments: &[&str]) -> Command {
     let mut command = Command::new("node");
     command.arg(root().join("tests/wasm/run.mjs"));
-    command.arg(folder().join(WASM_TARGET).join("release/attar_wasm_tests.wasm")).args(arguments);
+    command.arg(tests()).args(arguments);
     command
+}
+
+/// What [`build`] made last.
+pub fn tests() -> PathBuf {
+    folder().join(WASM_TARGET).join("release/attar_wasm_tests.wasm")
 }
 
 /// Flags for the compiler rebuild everything, so that what is built with them has a target folder of its own.

@@ -22,6 +22,8 @@ const PACKAGE: &str = "wasm/npm";
 const DEMO: &str = "www";
 /// The folder of the tests in a browser.
 const BROWSER_TESTS: &str = "tests/web";
+/// The folder of the comparison with other libraries.
+const BENCHES: &str = "benches/web";
 
 /// Without these, nothing here can be built.
 fn needs() -> [Need; 2] {
@@ -49,13 +51,46 @@ pub fn serve() -> ExitCode {
     serve::run(&root().join(DEMO).join("dist"))
 }
 
+/// Builds the tests of `tests/wasm` for a page, and its module in JavaScript.
+fn suite() -> bool {
+    let mut bindgen = cargo(&["run", "--release", "--package", "xtask-bindgen", "--"]);
+    bindgen.arg(wasm::tests()).arg(suite_folder());
+    [wasm::build(&["--features", "webgpu"]), bindgen].iter_mut().all(setup::succeeds)
+}
+
+fn suite_folder() -> PathBuf {
+    wasm::folder().join("webgpu-tests")
+}
+
+/// `cargo xtask webgpu-tests`: builds what the tests in Chromium run on WebGPU.
+pub fn build_suite() -> ExitCode {
+    if suite() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// `cargo xtask bench-web`: times WebGPU beside other libraries in one Chromium.
+pub fn bench() -> ExitCode {
+    for need in needs().into_iter().chain([setup::chromium()]) {
+        if let Need::Unmet(what_to_do) = need {
+            eprintln!("error: {what_to_do}");
+            return ExitCode::FAILURE;
+        }
+    }
+    let mut run = Command::new("node");
+    run.current_dir(root().join(BENCHES)).arg("run.mjs").arg(suite_folder());
+    let succeeded = suite() && installed(BENCHES) && setup::succeeds(&mut run);
+    if succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
 /// The build, then the tests under Node and in a browser.
 pub fn steps() -> Vec<Step> {
     let [target, node] = needs();
     let mut this = Command::new(env::current_exe().unwrap_or_else(|_| "cargo-xtask".into()));
     this.arg("web");
+    let mut suite = Command::new(this.get_program());
+    suite.arg("webgpu-tests");
     let under_node = Step { name: "tests of the npm package", action: Action::Tests(node_tests(PACKAGE)) };
-    let mut steps = vec![check("build of the npm package and the demo", this), under_node];
+    let build = check("build of the npm package and the demo", this);
+    let mut steps = vec![build, under_node, check("build of the tests on WebGPU", suite)];
     for (folder, name) in [(BROWSER_TESTS, "tests in Chromium"), (DEMO, "tests of the demo")] {
         if root().join(folder).join("test").is_dir() {
             let tests = Step { name, action: Action::Tests(node_tests(folder)) };
@@ -97,7 +132,7 @@ fn node_tests(folder: &str) -> Command {
     command.current_dir(root().join(folder)).args(["--test", "--test-reporter=tap"]);
     // Built by the tests before these; results are compared with it.
     command.env("ATTAR", target().join("release").join(format!("attar{EXE_SUFFIX}")));
-    command.args(test_files(&root().join(folder).join("test")));
+    command.args(test_files(&root().join(folder).join("test"))).env("ATTAR_WEBGPU_TESTS", suite_folder());
     command
 }
 

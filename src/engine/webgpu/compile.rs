@@ -248,9 +248,9 @@ mod tests {
             g.update(state, state - state.mean_keep(&[1]));
         });
         assert_eq!((step.kernels().count(), step.commits.len()), (1, 1));
-        assert!(step.kernels().all(|kernel| kernel.bindings.iter().all(|binding| {
-            binding.place != Place::Slot(0) || !binding.writes
-        })));
+        assert!(step.kernels().all(|kernel| {
+            kernel.bindings.iter().all(|binding| binding.place != Place::Slot(0) || !binding.writes)
+        }));
     }
 
     #[test]

@@ -9,14 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::{
-    NAME,
-    arena::Arena,
-    memory::Caps,
-    queue::Queue,
-    read::Readers,
-    shader::Kernel,
-};
+use super::{NAME, arena::Arena, memory::Caps, queue::Queue, read::Readers, shader::Kernel};
 use crate::error::{Error, Result};
 
 /// Kernels that need more than this have values share bindings: above it, some drivers have limits of their own.
@@ -50,10 +43,7 @@ pub(super) struct Form {
 
 impl Form {
     pub fn of(kernel: &Kernel) -> Form {
-        Form {
-            writes: kernel.bindings.iter().map(|binding| binding.writes).collect(),
-            reads_call: kernel.reads_call,
-        }
+        Form { writes: kernel.bindings.iter().map(|binding| binding.writes).collect(), reads_call: kernel.reads_call }
     }
 }
 

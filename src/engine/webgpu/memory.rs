@@ -106,7 +106,8 @@ impl Space {
             }
         }
         name(&mut variables);
-        let mut space = Space { memories: wants.iter().map(|want| Memory::empty(want.kind)).collect(), ..Space::default() };
+        let mut space =
+            Space { memories: wants.iter().map(|want| Memory::empty(want.kind)).collect(), ..Space::default() };
         for (index, variable) in variables.iter().enumerate() {
             space.declare(index, variable);
             for &want in &variable.wants {
@@ -130,7 +131,8 @@ impl Space {
             (Kind::Rows | Kind::Pixels, _) => "u32",
         };
         let name = &variable.name;
-        writeln!(self.declarations, "@group(0) @binding({index}) var<storage, {access}> {name}: array<{element}>;").ok();
+        writeln!(self.declarations, "@group(0) @binding({index}) var<storage, {access}> {name}: array<{element}>;")
+            .ok();
         self.bindings.push(Binding {
             place: variable.place,
             start: variable.start,
@@ -204,7 +206,8 @@ fn identifier(name: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
     let text: String = name.chars().map(plain).collect();
     let doubled = text.contains("__");
-    let text = if doubled { text.split('_').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("_") } else { text };
+    let text =
+        if doubled { text.split('_').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("_") } else { text };
     format!("m_{}", text.trim_matches('_'))
 }
 
@@ -264,7 +267,8 @@ mod tests {
 
     #[test]
     fn each_value_is_bound_by_itself_while_there_are_bindings() {
-        let wants = [want(Place::Arena, 64, 10, false), want(Place::Slot(0), 0, 5, true), want(Place::Arena, 64, 10, false)];
+        let wants =
+            [want(Place::Arena, 64, 10, false), want(Place::Slot(0), 0, 5, true), want(Place::Arena, 64, 10, false)];
         let space = Space::new(&wants, &Caps::LEAST);
         assert_eq!(space.bindings.len(), 2);
         assert_eq!(space.bindings[0], Binding { place: Place::Arena, start: 64, len: 12, writes: true });

@@ -1,13 +1,6 @@
 //! Runs: what is queued for one call of a program.
 
-use super::{
-    buffer::Storage,
-    load::Loaded,
-    queue::Commands,
-    settle::Transfer,
-    shader::CALL_WORDS,
-    storage_of,
-};
+use super::{buffer::Storage, load::Loaded, queue::Commands, settle::Transfer, shader::CALL_WORDS, storage_of};
 use crate::{
     engine::{Buffer, Executable, Scalars, check_run},
     error::Result,
@@ -57,8 +50,8 @@ impl Executable for Loaded {
 impl Loaded {
     fn transfer(&self, commands: &mut Commands<'_>, transfers: &[Transfer], slots: &[&Storage], arena: &Storage) {
         for transfer in transfers {
-            let [from, to] = [transfer.from, transfer.to]
-                .map(|(place, start)| (self.buffer(place, slots, arena), 4 * start as u64));
+            let [from, to] =
+                [transfer.from, transfer.to].map(|(place, start)| (self.buffer(place, slots, arena), 4 * start as u64));
             commands.copy(from, to, 4 * transfer.words as u64);
         }
     }

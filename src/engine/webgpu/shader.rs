@@ -52,7 +52,11 @@ pub(super) struct Kernel {
 pub(super) enum Operand {
     Memory(Memory),
     /// Element i is `(i + first) / stride % size`.
-    Iota { first: usize, stride: usize, size: usize },
+    Iota {
+        first: usize,
+        stride: usize,
+        size: usize,
+    },
 }
 
 /// A kernel being written: its bindings, then its functions, then its body.
@@ -117,7 +121,8 @@ impl Shader {
     /// Finishes with a body that runs for every `i` below `len`.
     pub fn each(self, len: usize, body: &str) -> Kernel {
         let lanes = if len >= 1 << 18 { 4 * FLAT_LANES } else { FLAT_LANES };
-        let body = format!("let i = group * {lanes}u + lane;\nif (i >= {len}u) {{\n    return;\n}}\n{}", body.trim_end());
+        let body =
+            format!("let i = group * {lanes}u + lane;\nif (i >= {len}u) {{\n    return;\n}}\n{}", body.trim_end());
         self.groups(len.div_ceil(lanes), lanes, &body)
     }
 

@@ -1,9 +1,6 @@
 //! The convolution family. `batch` numbers groups of channels; pixels of all images are one axis of the product.
 
-use super::{
-    Neighbours, Product, Side,
-    tile::kernels,
-};
+use super::{Neighbours, Product, Side, tile::kernels};
 use crate::{
     engine::webgpu::{shader::Kernel, single::Task},
     graph::Conv,

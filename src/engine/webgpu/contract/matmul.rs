@@ -1,9 +1,6 @@
 //! Batched matrix products, either operand transposed.
 
-use super::{
-    Neighbours, Product, Side,
-    tile::kernels,
-};
+use super::{Neighbours, Product, Side, tile::kernels};
 use crate::engine::webgpu::{shader::Kernel, single::Task};
 
 pub(in super::super) fn matmul(task: &Task<'_>, [ta, tb]: [bool; 2]) -> Vec<Kernel> {

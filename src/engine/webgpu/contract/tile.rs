@@ -142,7 +142,8 @@ fn write(
         tile.lanes[1],
     );
     let (begin, end) = if parts > 1 {
-        writeln!(body, "let part = group / {}u;\nlet end = min(part * {part}u + {part}u, K);", tile.count(product)).ok();
+        writeln!(body, "let part = group / {}u;\nlet end = min(part * {part}u + {part}u, K);", tile.count(product))
+            .ok();
         (format!("part * {part}u"), "end")
     } else {
         ("0u".into(), "K")
@@ -154,10 +155,9 @@ fn write(
     }
     writeln!(body, "for (var first = {begin}; first < {end}; first += {depth}u) {{").ok();
     let exact = product.k.is_multiple_of(depth) && (parts == 1 || product.k.is_multiple_of(part));
-    for (name, side, size, total, from) in [
-        ("a", &sides[0], rows, product.m, "tile_row"),
-        ("b", &sides[1], columns, product.n, "tile_column"),
-    ] {
+    for (name, side, size, total, from) in
+        [("a", &sides[0], rows, product.m, "tile_row"), ("b", &sides[1], columns, product.n, "tile_column")]
+    {
         let whole = total.is_multiple_of(size);
         body += &load(name, side.neighbours, (size, whole), from, (tile, exact, end));
     }

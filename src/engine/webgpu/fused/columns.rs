@@ -59,7 +59,8 @@ pub(super) fn write(writer: &mut Writer<'_>, share: Share, sums: &Sums) -> (Stri
     let (across, down, columns) = (share.across, share.down, share.columns);
     let blocks = columns.div_ceil(across);
     let reductions = reductions(source);
-    let mut body = format!("let column = group % {blocks}u * {across}u + lane % {across}u;\nlet part = lane / {across}u;\n");
+    let mut body =
+        format!("let column = group % {blocks}u * {across}u + lane % {across}u;\nlet part = lane / {across}u;\n");
     if share.chunks > 1 {
         let chunk = share.chunk();
         let rows = share.rows;

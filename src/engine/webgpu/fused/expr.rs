@@ -242,7 +242,8 @@ impl<'a> Writer<'a> {
             What::Load { value, view } => {
                 let mut walk = Walk::of(view);
                 if let Some(axis) = source.iota(*value) {
-                    let number = |_: &mut Writer<'a>, at: &Index| Term::one(format!("f32({})", axis.index(&at.text, false)));
+                    let number =
+                        |_: &mut Writer<'a>, at: &Index| Term::one(format!("f32({})", axis.index(&at.text, false)));
                     return self.along(&walk, index, false, &number);
                 }
                 let (memory, origin) = source.reads[value].clone();
@@ -277,8 +278,7 @@ impl<'a> Writer<'a> {
             What::Reduce { reduce, .. } => self.fold(instruction, *reduce, index),
             What::Dot => self.fold(instruction, Reduce::Sum, index),
             _ => {
-                let terms: Vec<Term> =
-                    instruction.inputs.iter().map(|&input| self.operand(input, index)).collect();
+                let terms: Vec<Term> = instruction.inputs.iter().map(|&input| self.operand(input, index)).collect();
                 self.elementwise(&instruction.what, &terms)
             }
         }
@@ -378,12 +378,10 @@ impl<'a> Writer<'a> {
         let total = self.name("total");
         let start = self.library.start(reduce);
         self.line(index.level, &format!("var {total} = {start};"));
-        let text = self.run(Run { first: "0u", step: 1, terms: &terms, base: &base, wide: false }, &[(
-            total.clone(),
-            start,
-            reduce,
-            instruction.to,
-        )]);
+        let text = self.run(
+            Run { first: "0u", step: 1, terms: &terms, base: &base, wide: false },
+            &[(total.clone(), start, reduce, instruction.to)],
+        );
         self.line(index.level, text.trim_end());
         Term::one(total)
     }
@@ -419,10 +417,15 @@ impl<'a> Writer<'a> {
         let (lines, step, variable) = (indented(&self.close()), run.step, &term.text);
         if !in_parts {
             let first = run.first;
-            return format!("for (var {variable} = {first}; {variable} < {count}u; {variable} += {step}u) {{\n{lines}}}\n");
+            return format!(
+                "for (var {variable} = {first}; {variable} < {count}u; {variable} += {step}u) {{\n{lines}}}\n"
+            );
         }
         let span = PART * step;
-        let mut text = format!("for (var first_{variable} = {}; first_{variable} < {count}u; first_{variable} += {span}u) {{\n", run.first);
+        let mut text = format!(
+            "for (var first_{variable} = {}; first_{variable} < {count}u; first_{variable} += {span}u) {{\n",
+            run.first
+        );
         for (total, start, ..) in totals {
             let start = if run.wide { format!("vec4<f32>({start})") } else { start.clone() };
             text += &format!("    var part_{total} = {start};\n");

@@ -144,7 +144,8 @@ impl Attempt<'_> {
         };
         let (sums, full): (Vec<_>, Vec<_>) = self.fused.stores.iter().partition(|(register, _)| is_sum(*register));
         let stored: Vec<ValueId> = full.iter().map(|(_, value)| *value).collect();
-        let mut targets: Vec<Want> = sums.iter().map(|(_, value)| Want { quads: false, ..self.write(*value) }).collect();
+        let mut targets: Vec<Want> =
+            sums.iter().map(|(_, value)| Want { quads: false, ..self.write(*value) }).collect();
         let partial = (share.chunks > 1).then(|| self.compiler.scratch(sums.len(), share.chunks * columns));
         if let Some(partial) = &partial {
             targets.clone_from(partial);
@@ -172,13 +173,7 @@ impl Attempt<'_> {
     }
 
     /// The kernel that joins what chunks of rows gave.
-    fn second_stage(
-        &self,
-        partial: Want,
-        value: ValueId,
-        reduce: Reduce,
-        (chunks, columns): (usize, usize),
-    ) -> Kernel {
+    fn second_stage(&self, partial: Want, value: ValueId, reduce: Reduce, (chunks, columns): (usize, usize)) -> Kernel {
         let wants = [partial, Want { quads: false, ..self.write(value) }];
         let space = Space::new(&wants, &self.compiler.caps);
         let term = space.memories[0].word(&format!("chunk * {columns}u + i"));
@@ -247,9 +242,11 @@ fn is_scattered(writer: &Writer<'_>, each: usize, one_row: bool) -> bool {
 /// take the place of what another reads.
 fn store(writer: &mut Writer<'_>, each: usize, index: &Index) {
     let source = writer.source;
-    let stores = source.fused.stores.iter().filter(|(register, value)| {
-        source.each(*register) == each && source.writes.contains_key(value)
-    });
+    let stores = source
+        .fused
+        .stores
+        .iter()
+        .filter(|(register, value)| source.each(*register) == each && source.writes.contains_key(value));
     let terms: Vec<_> = stores.map(|(register, value)| (writer.register(*register, index), *value)).collect();
     for (term, value) in terms {
         let memory = &source.writes[&value];

@@ -1,6 +1,5 @@
 //! Nodes that run by themselves: one small file a family of operations.
 
-
 mod movement;
 mod sample;
 mod solve;

@@ -3,10 +3,7 @@
 use std::fmt::Write;
 
 use super::Task;
-use crate::engine::webgpu::{
-    index::unravel,
-    shader::Kernel,
-};
+use crate::engine::webgpu::{index::unravel, shader::Kernel};
 
 /// Each element of the result looks for the operand that it comes from.
 pub(super) fn concat(task: &Task<'_>, axis: usize) -> Kernel {

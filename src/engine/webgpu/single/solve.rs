@@ -89,10 +89,7 @@ for (var left = N; left > 0u; left -= 1u) {
     }
 }";
     let written = [("result", task.result()), ("factor", scratch)];
-    task.writing(&[("b", 1)], &written)
-        .with(constants)
-        .with(solved)
-        .groups(m, LANES, body)
+    task.writing(&[("b", 1)], &written).with(constants).with(solved).groups(m, LANES, body)
 }
 
 #[cfg(test)]
