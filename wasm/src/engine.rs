@@ -99,10 +99,11 @@ impl Opened {
         }
         let on =
             |device: &str| format!("The run went on from its last copy on {device}, since WebGPU failed ({error}).");
-        if lost && moves == 0 {
-            if let Ok(opened) = Opened::webgpu(Some(on("a new device"))).await {
-                return Some(opened);
-            }
+        if lost
+            && moves == 0
+            && let Ok(opened) = Opened::webgpu(Some(on("a new device"))).await
+        {
+            return Some(opened);
         }
         Some(Opened::cpu(Some(on("the CPU"))))
     }

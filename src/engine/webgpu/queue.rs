@@ -69,7 +69,8 @@ impl Queue {
 
     /// Submits what there is.
     pub fn flush(&self, device: &wgpu::Device) -> Option<wgpu::SubmissionIndex> {
-        self.with(device, |commands| commands.flush())
+        let mut pending = lock(&self.pending);
+        Commands { queue: self, device, pending: &mut pending }.flush()
     }
 
     /// Replaces the first bytes of a buffer, in order with what is queued before and after.

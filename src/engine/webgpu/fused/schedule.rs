@@ -41,7 +41,7 @@ impl Schedule {
         let mut ways = choose(source, &costs, rows);
         // Too much: what saves least is computed where it is read after all.
         let size = |register: Register| rows * source.each(register);
-        while ways.iter().map(|(register, _)| size(*register)).sum::<usize>() > words {
+        while ways.keys().map(|register| size(*register)).sum::<usize>() > words {
             let cheapest = ways.iter().min_by(|a, b| a.1.1.total_cmp(&b.1.1)).map(|(register, _)| *register);
             let Some(cheapest) = cheapest else { break };
             ways.remove(&cheapest);
