@@ -1,0 +1,52 @@
+// Numbers as people read them.
+
+const whole = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0 });
+
+/** 12,345 */
+export function count(value: number): string {
+  return whole.format(value);
+}
+
+/** 1 picture, 2 pictures */
+export function plural(value: number, one: string, many = `${one}s`): string {
+  return `${count(value)} ${value === 1 ? one : many}`;
+}
+
+/** 69 kB */
+export function bytes(value: number): string {
+  const units = ["bytes", "kB", "MB", "GB"];
+  let scaled = value;
+  let unit = 0;
+  while (scaled >= 1000 && unit < units.length - 1) {
+    scaled /= 1000;
+    unit += 1;
+  }
+  const digits = unit > 0 && scaled < 10 ? 1 : 0;
+  return `${scaled.toFixed(digits)} ${units[unit] ?? ""}`;
+}
+
+/** 45 s, 2 min 5 s, 1 h 10 min */
+export function duration(seconds: number): string {
+  const total = Math.max(0, Math.round(seconds));
+  if (total < 60) {
+    return `${total} s`;
+  }
+  if (total < 3600) {
+    const rest = total % 60;
+    return rest === 0 ? `${Math.floor(total / 60)} min` : `${Math.floor(total / 60)} min ${rest} s`;
+  }
+  return `${Math.floor(total / 3600)} h ${Math.floor((total % 3600) / 60)} min`;
+}
+
+/** 78.5 % */
+export function percent(fraction: number, digits = 1): string {
+  return `${(fraction * 100).toFixed(digits)} %`;
+}
+
+/** Three significant digits, without an exponent where it reads well. */
+export function figure(value: number): string {
+  if (value !== 0 && (Math.abs(value) < 0.001 || Math.abs(value) >= 10000)) {
+    return value.toExponential(2);
+  }
+  return value.toPrecision(3);
+}

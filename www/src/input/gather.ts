@@ -1,0 +1,127 @@
+// From whatever was dropped or chosen to pictures with the names of their classes.
+
+import { count } from "../format.ts";
+import { readZip, ZipError } from "./zip.ts";
+
+export interface Picture {
+  /** The folder that it lies in; none for a picture that was given alone. */
+  folder: string | undefined;
+  file: File;
+}
+
+export interface Gathering {
+  pictures: Picture[];
+  /** One sentence for each thing that was left out. */
+  problems: string[];
+}
+
+interface Found {
+  path: string;
+  file: File;
+}
+
+const PICTURE = /\.(png|jpe?g|webp|gif|bmp|avif|ico|jfif)$/i;
+const LARGEST_FILE = 100e6;
+/** So that an archive or a home folder dropped by mistake does not fill the memory. */
+const MOST_PICTURES = 50_000;
+
+/** What was dropped: folders to their depths, zip files, pictures. */
+export async function fromDrop(transfer: DataTransfer): Promise<Gathering> {
+  // The list of items is emptied as soon as the event is over, so everything is taken from it before the first wait.
+  const items = [...transfer.items].filter((item) => item.kind === "file");
+  const entries = items.map((item) => item.webkitGetAsEntry() ?? item.getAsFile());
+  const found: Found[] = [];
+  for (const entry of entries) {
+    if (entry instanceof File) {
+      found.push({ path: entry.name, file: entry });
+    } else if (entry) {
+      await walk(entry, "", found);
+    }
+  }
+  return sort(found);
+}
+
+/** What was chosen in a file dialogue, of a folder or of files. */
+export async function fromFiles(files: Iterable<File>): Promise<Gathering> {
+  return sort([...files].map((file) => ({ path: file.webkitRelativePath || file.name, file })));
+}
+
+async function walk(entry: FileSystemEntry, parent: string, found: Found[]): Promise<void> {
+  const path = parent === "" ? entry.name : `${parent}/${entry.name}`;
+  if (found.length > MOST_PICTURES || hidden(path)) {
+    return;
+  }
+  if (entry instanceof FileSystemFileEntry) {
+    found.push({ path, file: await new Promise<File>((resolve, reject) => entry.file(resolve, reject)) });
+  } else if (entry instanceof FileSystemDirectoryEntry) {
+    const reader = entry.createReader();
+    // A reader gives at most a hundred entries at a time, and an empty list at the end.
+    for (let batch = await next(reader); batch.length > 0; batch = await next(reader)) {
+      for (const child of batch) {
+        await walk(child, path, found);
+      }
+    }
+  }
+}
+
+function next(reader: FileSystemDirectoryReader): Promise<FileSystemEntry[]> {
+  return new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+}
+
+async function sort(found: Found[]): Promise<Gathering> {
+  const gathering: Gathering = { pictures: [], problems: [] };
+  let others = 0;
+  for (const { path, file } of found) {
+    if (hidden(path)) {
+      continue;
+    }
+    if (/\.zip$/i.test(path)) {
+      await unpack(file, gathering);
+    } else if (!isPicture(file)) {
+      others += 1;
+    } else {
+      keep(path, file, gathering);
+    }
+  }
+  if (others > 0) {
+    gathering.problems.push(`${count(others)} ${others === 1 ? "file is not a picture and was" : "files are not pictures and were"} left out.`);
+  }
+  if (gathering.pictures.length > MOST_PICTURES) {
+    gathering.pictures.length = MOST_PICTURES;
+    gathering.problems.push(`Only the first ${count(MOST_PICTURES)} pictures were taken, which is as many as a tab can hold.`);
+  }
+  return gathering;
+}
+
+async function unpack(archive: File, gathering: Gathering): Promise<void> {
+  try {
+    for await (const entry of readZip(archive, (name) => !hidden(name) && PICTURE.test(name))) {
+      if (entry instanceof ZipError) {
+        gathering.problems.push(entry.message);
+      } else {
+        keep(entry.path, entry.file, gathering);
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof ZipError)) {
+      throw error;
+    }
+    gathering.problems.push(error.message);
+  }
+}
+
+function keep(path: string, file: File, gathering: Gathering): void {
+  if (file.size > LARGEST_FILE) {
+    gathering.problems.push(`“${file.name}” is larger than 100 MB and was left out.`);
+  } else {
+    gathering.pictures.push({ folder: path.split("/").at(-2), file });
+  }
+}
+
+function isPicture(file: File): boolean {
+  return (file.type.startsWith("image/") && file.type !== "image/svg+xml") || PICTURE.test(file.name);
+}
+
+function hidden(path: string): boolean {
+  return path.split("/").some((part) => part.startsWith(".") || part === "__MACOSX");
+}

@@ -1,0 +1,63 @@
+// A run that an earlier visit left: to go on with, to look at, or to discard.
+
+import { readDistilled } from "attar/inlined";
+import { button, byId, make, show } from "./dom.ts";
+import { percent, plural } from "./format.ts";
+import { explain, say } from "./messages.ts";
+import type { Sets } from "./judgement.ts";
+import type { Start } from "./run.ts";
+import type { SavedRun, Store } from "./store.ts";
+
+export interface Resumption {
+  /** Goes on with a run that was not finished. */
+  onContinue(start: Start, test: Sets["test"]): void;
+  /** Shows a run that was. */
+  onShow(sets: Sets, saved: SavedRun): void;
+}
+
+/** Offers what is kept, if there is something. */
+export async function offerResumption(store: Store, resumption: Resumption): Promise<void> {
+  const place = byId("resume", HTMLElement);
+  const saved = await store.run();
+  if (!saved) {
+    return;
+  }
+  const close = (): void => show(place, false);
+  const act = (what: () => Promise<void>): void => {
+    what().then(close, (error: unknown) => say(byId("resume-message", HTMLElement), "problem", explain(error)));
+  };
+  const go =
+    saved.state === "finished"
+      ? button("Show the result", () => act(async () => resumption.onShow(await loadResult(store), saved)), { class: "primary", id: "resume-show" })
+      : button("Continue the run", () => act(async () => resumption.onContinue(await loadStart(store, saved), await store.images("test"))), { class: "primary", id: "resume-continue" });
+  const discard = button("Discard it", () => act(() => store.clear()), { id: "resume-discard" });
+  place.replaceChildren(
+    make("h2", { tabindex: "-1" }, title(saved)),
+    make("p", {}, description(saved)),
+    make("div", { id: "resume-message", "aria-live": "polite" }),
+    make("div", { class: "actions" }, go, discard),
+  );
+  show(place, true);
+}
+
+export async function loadStart(store: Store, saved: SavedRun): Promise<Start> {
+  return { saved, train: await store.images("train"), checkpoint: await store.lastCheckpoint() };
+}
+
+async function loadResult(store: Store): Promise<Sets> {
+  const bytes = await store.result();
+  if (!bytes) {
+    throw new Error("The result of the saved run is gone: the browser removed it.");
+  }
+  return { distilled: await readDistilled(bytes), train: await store.images("train"), test: await store.images("test") };
+}
+
+function title({ state, started }: SavedRun): string {
+  const when = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" }).format(started);
+  return state === "finished" ? `The result of ${when}` : `Continue the run of ${when}?`;
+}
+
+function description({ originals, settings, reached, state }: SavedRun): string {
+  const what = `${plural(originals.pictures, "picture")}, ${plural(settings.imagesPerClass, "image")} per class at ${settings.size} × ${settings.size}`;
+  return state === "finished" ? `${what}. It is kept in this browser only.` : `${what}, ${percent(reached.fraction, 0)} done. It is kept in this browser only.`;
+}
