@@ -26,8 +26,12 @@ export class LossChart {
 
   add(point: Point): void {
     const last = this.#points.at(-1);
-    // A run that goes on from a checkpoint repeats a few units.
-    if (last && point.unit <= last.unit) {
+    // Progress within an iteration repeats the losses of the one before.
+    if (last?.unit === point.unit) {
+      return;
+    }
+    // A run that goes on from a checkpoint repeats a few iterations.
+    if (last && point.unit < last.unit) {
       this.#points = this.#points.filter(({ unit }) => unit < point.unit);
     }
     this.#points.push(point);

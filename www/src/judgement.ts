@@ -54,7 +54,7 @@ export class Judge {
     let protocol: Accuracy | undefined;
     try {
       for (const line of lines) {
-        protocol = await this.#measure(line, sets.test, engine, running.signal);
+        protocol = await this.#measure(line, sets, engine, running.signal);
       }
       this.#place.dataset["state"] = "done";
       this.#status.textContent = summary(protocol, sets);
@@ -74,11 +74,14 @@ export class Judge {
     }
   }
 
-  async #measure(line: Line, test: LabelledImages, engine: EngineName, signal: AbortSignal): Promise<Accuracy> {
+  async #measure(line: Line, { distilled, test }: Sets, engine: EngineName, signal: AbortSignal): Promise<Accuracy> {
     const images = await line.images();
     const accuracy = await evaluate(images, test, {
       engine,
       signal,
+      seed: distilled.seed,
+      // All three networks see images normalised in the same way.
+      normalisation: { mean: distilled.mean, std: distilled.std },
       onProgress: (done, total) => {
         this.#status.textContent = `Training on ${line.name}: ${percent(done / Math.max(1, total), 0)}`;
       },

@@ -52,7 +52,7 @@ function showJudgement(): void {
   byId("settings-summary", HTMLElement).textContent = summary;
   say(byId("settings-problems", HTMLElement), "problem", ...problems);
   say(byId("settings-notes", HTMLElement), "note", ...notes);
-  startButton.disabled = problems.length > 0;
+  startButton.disabled = problems.length > 0 || run.busy;
 }
 
 /** Decodes the pictures, keeps them, and distils. */
@@ -64,6 +64,7 @@ async function begin(): Promise<void> {
   show(byId("resume", HTMLElement), false);
   const settings = form.read();
   const { signal, onProgress } = run.reading();
+  showJudgement();
   try {
     const { train, test, originals, skipped } = await prepare(classes.all, settings, signal, onProgress);
     if (skipped) {
@@ -75,6 +76,7 @@ async function begin(): Promise<void> {
     await follow({ saved, train, checkpoint: undefined }, test);
   } catch (error) {
     run.abandon();
+    showJudgement();
     startButton.focus();
     if (isAbort(error)) {
       announce("Cancelled.");
@@ -87,7 +89,7 @@ async function begin(): Promise<void> {
 async function keep(saved: SavedRun, train: Sets["train"], test: Sets["test"]): Promise<void> {
   try {
     if (!store) {
-      throw new Error("This browser gives the page no storage.");
+      throw new Error("This browser gives the page no storage, or another tab of it is open and has it.");
     }
     await store.begin(saved, train, test);
   } catch (error) {
@@ -98,9 +100,8 @@ async function keep(saved: SavedRun, train: Sets["train"], test: Sets["test"]): 
 /** Follows a run, then shows its result or what can be done. */
 async function follow(start: Start, test: Sets["test"]): Promise<void> {
   result.hide();
-  document.documentElement.dataset["busy"] = "true";
   const outcome = await run.follow(start, store);
-  delete document.documentElement.dataset["busy"];
+  showJudgement();
   switch (outcome.kind) {
     case "finished":
       run.hide();

@@ -31,9 +31,12 @@ const TABLE = "run";
 /** Changes when what is stored changes its shape; what older versions stored is dropped. */
 const VERSION = 1;
 
-/** The storage, or nothing where the browser gives none (private windows, some frames). */
+/** The storage, or nothing where the browser gives none (some frames and windows) or another tab has it. */
 export async function openStore(): Promise<Store | undefined> {
   try {
+    if (!(await claim())) {
+      return undefined;
+    }
     const request = indexedDB.open(DATABASE, VERSION);
     request.onupgradeneeded = () => {
       const database = request.result;
@@ -46,6 +49,31 @@ export async function openStore(): Promise<Store | undefined> {
   } catch {
     return undefined;
   }
+}
+
+/** A page that has just been reloaded may hold its lock for a moment. */
+const CLAIMS = { attempts: 4, apart: 250 };
+
+/** Holds the storage for as long as this page lives, so that two tabs do not overwrite each other's run. */
+async function claim(): Promise<boolean> {
+  for (let attempt = 0; attempt < CLAIMS.attempts; attempt += 1) {
+    if (attempt > 0) {
+      await new Promise((resolve) => setTimeout(resolve, CLAIMS.apart));
+    }
+    const claimed = await new Promise<boolean>((answer, reject) => {
+      const forever = new Promise<never>(() => undefined);
+      navigator.locks
+        .request(DATABASE, { ifAvailable: true }, (lock) => {
+          answer(lock !== null);
+          return lock ? forever : undefined;
+        })
+        .catch(reject);
+    });
+    if (claimed) {
+      return true;
+    }
+  }
+  return false;
 }
 
 export class Store {

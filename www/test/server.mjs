@@ -17,12 +17,19 @@ const TYPES = {
   ".webmanifest": "application/manifest+json",
 };
 
-/** A server with its address and a list of the paths that were asked for. */
+/** A page of another site that embeds the demo. */
+const FRAME = "/frame.html";
+
+/** A server with its address, that of a page of another site that embeds the demo, and a list of the paths that were asked for. */
 export async function serve() {
   const asked = [];
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url, "http://localhost");
     asked.push(pathname);
+    if (pathname === FRAME) {
+      response.writeHead(200, { "content-type": TYPES[".html"] }).end(`<iframe src="${address}index.html" width="1000" height="700"></iframe>`);
+      return;
+    }
     const path = pathname.endsWith("/") ? `${pathname}index.html` : pathname;
     try {
       const content = await readFile(join(DIST, normalize(path.slice(BASE.length))));
@@ -31,7 +38,8 @@ export async function serve() {
       response.writeHead(404).end();
     }
   });
-  await new Promise((resolve) => server.listen(0, "localhost", resolve));
-  const address = `http://localhost:${server.address().port}${BASE}`;
-  return { address, asked, close: () => server.close() };
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address();
+  const address = `http://localhost:${port}${BASE}`;
+  return { address, frame: `http://127.0.0.1:${port}${FRAME}`, asked, close: () => server.close() };
 }

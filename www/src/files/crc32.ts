@@ -8,12 +8,27 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, index) => {
   return value;
 });
 
-export function crc32(...parts: Uint8Array[]): number {
-  let crc = 0xffffffff;
-  for (const part of parts) {
-    for (const byte of part) {
-      crc = (crc >>> 8) ^ (TABLE[(crc ^ byte) & 0xff] ?? 0);
+/** The sum of all that is added. */
+export class Crc32 {
+  #state = 0xffffffff;
+
+  add(bytes: Uint8Array): void {
+    let state = this.#state;
+    for (const byte of bytes) {
+      state = (state >>> 8) ^ (TABLE[(state ^ byte) & 0xff] ?? 0);
     }
+    this.#state = state;
   }
-  return ~crc >>> 0;
+
+  get value(): number {
+    return ~this.#state >>> 0;
+  }
+}
+
+export function crc32(...parts: Uint8Array[]): number {
+  const sum = new Crc32();
+  for (const part of parts) {
+    sum.add(part);
+  }
+  return sum.value;
 }

@@ -51,9 +51,9 @@ async function walk(entry: FileSystemEntry, parent: string, found: Found[]): Pro
   if (found.length > MOST_PICTURES || hidden(path)) {
     return;
   }
-  if (entry instanceof FileSystemFileEntry) {
+  if (isFile(entry)) {
     found.push({ path, file: await new Promise<File>((resolve, reject) => entry.file(resolve, reject)) });
-  } else if (entry instanceof FileSystemDirectoryEntry) {
+  } else if (isFolder(entry)) {
     const reader = entry.createReader();
     // A reader gives at most a hundred entries at a time, and an empty list at the end.
     for (let batch = await next(reader); batch.length > 0; batch = await next(reader)) {
@@ -62,6 +62,15 @@ async function walk(entry: FileSystemEntry, parent: string, found: Found[]): Pro
       }
     }
   }
+}
+
+// Not by `instanceof`: Chromium keeps these classes to itself.
+function isFile(entry: FileSystemEntry): entry is FileSystemFileEntry {
+  return entry.isFile;
+}
+
+function isFolder(entry: FileSystemEntry): entry is FileSystemDirectoryEntry {
+  return entry.isDirectory;
 }
 
 function next(reader: FileSystemDirectoryReader): Promise<FileSystemEntry[]> {

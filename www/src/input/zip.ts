@@ -1,6 +1,8 @@
 // Reads the pictures in a zip file. Nothing in the file is believed: offsets and sizes are checked against the file, and what
-// is unpacked is measured as it comes, so that neither a broken nor a malicious archive can do more than be refused.
+// is unpacked is measured and summed as it comes, so that neither a broken nor a malicious archive can do more than be refused.
 // The format: APPNOTE.TXT of PKWARE, sections 4.3.7, 4.3.12 and 4.3.16.
+
+import { Crc32 } from "../files/crc32.ts";
 
 /** What cannot be read, in one sentence. */
 export class ZipError extends Error {}
@@ -23,6 +25,7 @@ interface Listed {
   path: string;
   method: number;
   flags: number;
+  sum: number;
   compressed: number;
   offset: number;
 }
@@ -88,6 +91,7 @@ function list(contents: DataView): Listed[] {
       path: decoder.decode(new Uint8Array(contents.buffer, contents.byteOffset + at + CENTRAL.size, name)).replaceAll("\\", "/"),
       flags: contents.getUint16(at + 8, true),
       method: contents.getUint16(at + 10, true),
+      sum: contents.getUint32(at + 16, true),
       compressed: contents.getUint32(at + 20, true),
       offset: contents.getUint32(at + 42, true),
     });
@@ -118,14 +122,15 @@ async function readEntry(archive: File, entry: Listed): Promise<File | ZipError>
   if (entry.method !== DEFLATED) {
     return new ZipError(`“${name}” in “${archive.name}” is packed in a way that browsers do not know and was left out.`);
   }
-  const unpacked = await inflate(data);
+  const unpacked = await inflate(data, entry.sum);
   return unpacked ? new File(unpacked, name) : damaged;
 }
 
 /** The unpacked bytes, or nothing if they are damaged or too many. */
-async function inflate(data: Blob): Promise<Uint8Array<ArrayBuffer>[] | undefined> {
+async function inflate(data: Blob, sum: number): Promise<Uint8Array<ArrayBuffer>[] | undefined> {
   const parts: Uint8Array<ArrayBuffer>[] = [];
   let size = 0;
+  const crc = new Crc32();
   const reader = data.stream().pipeThrough(new DecompressionStream("deflate-raw")).getReader();
   try {
     for (let part = await reader.read(); !part.done; part = await reader.read()) {
@@ -134,12 +139,13 @@ async function inflate(data: Blob): Promise<Uint8Array<ArrayBuffer>[] | undefine
         await reader.cancel();
         return undefined;
       }
+      crc.add(part.value);
       parts.push(part.value);
     }
   } catch {
     return undefined;
   }
-  return parts;
+  return crc.value === sum ? parts : undefined;
 }
 
 async function view(archive: File, start: number, end: number): Promise<DataView> {

@@ -1,0 +1,127 @@
+// A browser with the built demo in it, and what every test holds it to: no error in the console, no request once the page
+// is loaded, no task that holds the page up.
+
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+import { firstOfEach, greyPng } from "../scripts/fashion.mjs";
+import { serve } from "./server.mjs";
+
+/** Longest time that the page may be held up, in milliseconds. */
+export const LONGEST_TASK = 100;
+
+const ARTEFACTS = fileURLToPath(new URL("artefacts/", import.meta.url));
+const EXECUTABLE = process.env.CHROMIUM ?? "/usr/bin/chromium";
+const COMMON = ["--no-sandbox", "--headless=new", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"];
+const FLAGS = {
+  cpu: ["--disable-features=WebGPU,WebGPUService"],
+  webgpu: ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan"],
+};
+
+/** Starts a server and a browser with WebGPU on SwiftShader, or without WebGPU. */
+export async function start(engine) {
+  const server = await serve();
+  const browser = await chromium.launch({ executablePath: EXECUTABLE, args: [...COMMON, ...FLAGS[engine]] });
+  return {
+    server,
+    browser,
+    open: (options) => open(browser, server, options),
+    close: async () => {
+      await browser.close();
+      server.close();
+    },
+  };
+}
+
+/** A new, empty profile at the demo's start, with its service worker ready. */
+async function open(browser, server, { path = "index.html", prepare, ...options } = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, permissions: ["camera"], ...options });
+  const page = await context.newPage();
+  const complaints = [];
+  page.on("console", (message) => {
+    if (["error", "warning"].includes(message.type())) complaints.push(`${message.type()}: ${message.text()}`);
+  });
+  page.on("pageerror", (error) => complaints.push(error.stack ?? String(error)));
+  page.on("crash", () => complaints.push("the page crashed"));
+  await page.addInitScript(watchTasks);
+  if (prepare) await page.addInitScript(prepare);
+  await page.goto(server.address + path);
+  await ready(page);
+  const requests = [];
+  context.on("request", (request) => {
+    if (!/^(blob|data):/.test(request.url())) requests.push(request.url());
+  });
+  return { page, context, complaints, requests, asked: server.asked.length };
+}
+
+/** Runs in the page: keeps a list of its long tasks, from the end of loading on. */
+function watchTasks() {
+  globalThis.longTasks = [];
+  new PerformanceObserver((list) => {
+    for (const { startTime, duration } of list.getEntries()) globalThis.longTasks.push({ startTime, duration });
+  }).observe({ type: "longtask" });
+}
+
+/** Waits until the page is ready and works offline. */
+export async function ready(page) {
+  await page.waitForSelector("#offline[data-ready]", { state: "attached" });
+}
+
+/** What must be true of a page at any time. */
+export async function wellBehaved({ page, complaints, requests }) {
+  assert.deepEqual(complaints, [], "complaints in the console");
+  assert.deepEqual(requests, [], "requests after the page was loaded");
+  assert.match(await page.textContent("#request-count"), /^0 requests since load$/);
+}
+
+/** The longest task of the page since it was loaded. */
+export function longestTask(page) {
+  return page.evaluate(() => {
+    const loaded = performance.getEntriesByType("navigation")[0].loadEventEnd;
+    return Math.max(0, ...globalThis.longTasks.filter(({ startTime }) => startTime > loaded).map(({ duration }) => duration));
+  });
+}
+
+/** A picture of the whole page, kept under test/artefacts. */
+export async function keepPicture(page, name) {
+  mkdirSync(ARTEFACTS, { recursive: true });
+  await page.screenshot({ path: join(ARTEFACTS, `${name}.png`), fullPage: true });
+}
+
+/** A new folder of real pictures of 32 x 32, a folder a class. */
+export function folderOfPictures(perClass) {
+  return folderOf(firstOfEach(perClass, (picture) => greyPng(picture, 32)));
+}
+
+/** A new folder with these files, `{ path, data }`. */
+export function folderOf(entries) {
+  const folder = join(mkdtempSync(join(tmpdir(), "attar-demo-")), "pictures");
+  for (const { path, data } of entries) {
+    const target = join(folder, path);
+    mkdirSync(dirname(target), { recursive: true });
+    writeFileSync(target, data);
+  }
+  return folder;
+}
+
+/** Drops files or folders of this machine on the page, as a user does. */
+export async function drop(page, paths) {
+  const session = await page.context().newCDPSession(page);
+  const zone = await page.locator("#drop-zone").boundingBox();
+  const data = { items: [], files: paths, dragOperationsMask: 1 };
+  for (const type of ["dragEnter", "dragOver", "drop"]) {
+    await session.send("Input.dispatchDragEvent", { type, x: zone.x + 20, y: zone.y + 20, data });
+  }
+  await session.detach();
+}
+
+/** Clicks, and saves what is downloaded under this name. */
+export async function download(page, selector, name) {
+  const [file] = await Promise.all([page.waitForEvent("download"), page.click(selector)]);
+  const path = join(mkdtempSync(join(tmpdir(), "attar-demo-")), name);
+  await file.saveAs(path);
+  return path;
+}
