@@ -78,7 +78,7 @@ function makeCard(one: PictureClass, classes: ClassList, changed: Changed, onCam
     },
     { class: "quiet", "aria-label": `Remove ${one.name}`, "data-part": "remove" },
   );
-  const camera = button("Camera", () => onCamera(one.name), { class: "quiet", "aria-label": `Take pictures of ${one.name}`, "data-part": "camera" });
+  const camera = button("Camera", () => onCamera(one.name), { class: "quiet", "aria-label": `Camera: take pictures of ${one.name}`, "data-part": "camera" });
   return make(
     "li",
     { class: "card", "data-id": String(one.id) },

@@ -5,6 +5,9 @@ import { byId, make, show } from "./dom.ts";
 import { count, percent, plural } from "./format.ts";
 import { announce, explain, isAbort, say } from "./messages.ts";
 
+/** Batches that each network is trained for, at most: enough to tell the sets apart, and under a minute on most machines. */
+const STEPS = 200;
+
 export interface Sets {
   distilled: Distilled;
   train: LabelledImages;
@@ -80,6 +83,7 @@ export class Judge {
       engine,
       signal,
       seed: distilled.seed,
+      mostSteps: STEPS,
       // All three networks see images normalised in the same way.
       normalisation: { mean: distilled.mean, std: distilled.std },
       onProgress: (done, total) => {

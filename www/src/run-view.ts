@@ -179,7 +179,6 @@ export class RunView {
     if (reason && reason !== this.#engineReason) {
       this.#engineReason = reason;
       this.note(reason);
-      announce(reason);
     }
   }
 

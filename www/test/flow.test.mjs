@@ -1,0 +1,151 @@
+// From a folder to a distilled set and back, on the CPU engine: what a visitor does, in order.
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readFileSync, statSync } from "node:fs";
+import { after, before, test } from "node:test";
+import { accessible } from "./axe.mjs";
+import { download, drop, folderOfPictures, keepPicture, LONGEST_TASK, longestTask, ready, start, wellBehaved } from "./harness.mjs";
+
+/** The command line, if there is one to read the file back with. */
+const CLI = process.env.ATTAR_CLI;
+const MINUTES = 60_000;
+
+let demo;
+let opened;
+let page;
+before(async () => {
+  demo = await start("cpu");
+  opened = await demo.open();
+  page = opened.page;
+});
+after(() => demo.close());
+
+const state = () => page.getAttribute("#run", "data-state");
+const iterations = async () => Number(await page.getAttribute("#run", "data-losses"));
+
+test("the images begin to change soon after the pictures are dropped", async () => {
+  const folder = folderOfPictures(20);
+  await accessible(page, "start");
+  // Observed inside of the page: when the row of the first class shows other pixels than at first.
+  await page.evaluate(watchFirstChange);
+  await drop(page, [folder]);
+  await page.waitForSelector(".card");
+  await accessible(page, "classes");
+  await page.evaluate(() => {
+    globalThis.startedAt = performance.now();
+  });
+  await page.click("#start");
+  const milliseconds = await page.waitForFunction(() => globalThis.changedAt && globalThis.changedAt - globalThis.startedAt, undefined, { timeout: MINUTES });
+  console.log(`first changing preview ${Math.round(await milliseconds.jsonValue())} ms after Start, 10 x 20 images, CPU engine`);
+  assert.match(await page.textContent("[data-fact=Engine]"), /^CPU/);
+  assert.match(await page.textContent("#run-messages"), /WebGPU/, "the reason for the CPU is told");
+});
+
+function watchFirstChange() {
+  const seen = new Set();
+  const look = () => {
+    const canvas = document.querySelector("#run-grid canvas");
+    if (canvas) seen.add(canvas.toDataURL());
+    if (seen.size > 1) globalThis.changedAt = performance.now();
+    else requestAnimationFrame(look);
+  };
+  look();
+}
+
+test("a run tells how it goes", async () => {
+  await page.waitForFunction(() => Number(document.querySelector("#run").dataset.losses) >= 3, undefined, { timeout: MINUTES });
+  const facts = Object.fromEntries(await page.$$eval("#run-facts dd", (places) => places.map((place) => [place.dataset.fact, place.textContent])));
+  assert.match(facts.Rate, /^[\d.]+ updates\/s$/);
+  assert.match(facts.Memory, /^[\d.]+ MB$/);
+  assert.ok(Number(facts.Loss) > 0, facts.Loss);
+  assert.match(await page.textContent("#run-status"), /left$/);
+  assert.ok(await page.$("#run-chart polyline"));
+  assert.ok((await page.getAttribute("#run-bar", "value")) > 0);
+  await accessible(page, "run");
+  await keepPicture(page, "run");
+});
+
+test("it pauses, and goes on", async () => {
+  await page.click("#pause");
+  assert.equal(await state(), "paused");
+  await page.waitForTimeout(1000);
+  const before = await iterations();
+  await page.waitForTimeout(1500);
+  assert.equal(await iterations(), before);
+  await page.click("#pause");
+  await page.waitForFunction((than) => Number(document.querySelector("#run").dataset.losses) > than, before, { timeout: MINUTES });
+});
+
+test("a reload loses nothing: the run goes on from its checkpoint", async () => {
+  await page.click("#pause");
+  await page.waitForTimeout(1000);
+  const before = await iterations();
+  await page.reload();
+  await ready(page);
+  opened.requests.length = 0;
+  await page.waitForSelector("#resume-continue");
+  assert.match(await page.textContent("#resume"), /Continue the run of .*200 pictures/s);
+  await accessible(page, "resume");
+  await keepPicture(page, "resume");
+  await page.click("#resume-continue");
+  await page.waitForFunction(() => Number(document.querySelector("#run").dataset.losses) > 0, undefined, { timeout: MINUTES });
+  const first = await iterations();
+  assert.ok(first >= before && first <= before + 3, `went on at iteration ${first} after ${before}`);
+});
+
+test("it finishes when asked, and a small network says what it is worth", async () => {
+  await page.click("#finish");
+  await page.waitForSelector("#result:not([hidden])", { timeout: MINUTES });
+  await page.waitForSelector("#judgement[data-state=done]", { timeout: 2 * MINUTES });
+  const accuracies = await page.$$eval("#judgement [data-accuracy]", (places) => places.map((place) => Number(place.dataset.accuracy)));
+  assert.equal(accuracies.length, 3);
+  console.log(`accuracies of distilled, random and all: ${accuracies.join(", ")}`);
+  for (const accuracy of accuracies) {
+    assert.ok(accuracy > 0.1 && accuracy <= 1, "better than guessing");
+  }
+  assert.match(await page.textContent("#result-size"), /instead of .* 200 pictures/);
+  await accessible(page, "result");
+  await keepPicture(page, "result");
+});
+
+test("the downloads are what they say", async () => {
+  const file = await download(page, "[data-download='distilled.attar']", "distilled.attar");
+  const grid = await download(page, "[data-download='distilled.png']", "distilled.png");
+  const archive = await download(page, "[data-download='distilled.zip']", "distilled.zip");
+  const arrays = await download(page, "[data-download='distilled.npz']", "distilled.npz");
+  assert.equal(readFileSync(grid).subarray(1, 4).toString("latin1"), "PNG");
+  assert.ok(statSync(arrays).size > 0);
+  if (CLI) {
+    assert.match(execFileSync(CLI, ["inspect", file], { encoding: "utf8" }), /Ankle boot/);
+  }
+  // The zip goes in again as pictures, and the set opens on its own page.
+  await page.click("#clear").catch(() => undefined);
+  await page.setInputFiles("#choose-files", archive);
+  await page.waitForSelector(".card");
+  assert.equal(await page.locator(".card").count(), 10);
+  await wellBehaved(opened);
+  await page.goto(`${demo.server.address}share.html`);
+  await ready(page);
+  opened.requests.length = 0;
+  await page.setInputFiles("#share-file", file);
+  await page.waitForSelector("#share-grid canvas");
+  assert.match(await page.textContent("#share-facts"), /ncfm/);
+  await accessible(page, "share");
+  await keepPicture(page, "share");
+  await page.setInputFiles("#share-file", { name: "bad.attar", mimeType: "application/octet-stream", buffer: readFileSync(file).subarray(0, 200) });
+  await page.waitForSelector("#share-messages .problem");
+  await wellBehaved(opened);
+});
+
+test("a finished run is offered after a reload, and can be discarded", async () => {
+  await page.goto(`${demo.server.address}index.html`);
+  await page.click("#resume-show");
+  await page.waitForSelector("#result-grid canvas");
+  await page.click("#judgement-stop");
+  await page.reload();
+  await page.click("#resume-discard");
+  await page.reload();
+  await page.waitForSelector("html[data-ready]");
+  assert.equal(await page.isVisible("#resume"), false);
+});
