@@ -17,14 +17,15 @@ const ARTEFACTS = fileURLToPath(new URL("artefacts/", import.meta.url));
 const EXECUTABLE = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const COMMON = ["--no-sandbox", "--headless=new", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"];
 const FLAGS = {
-  cpu: ["--disable-features=WebGPU,WebGPUService"],
+  cpu: ["--disable-features=WebGPU", "--disable-gpu"],
   webgpu: ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan"],
 };
 
 /** Starts a server and a browser with WebGPU on SwiftShader, or without WebGPU. */
 export async function start(engine) {
   const server = await serve();
-  const browser = await chromium.launch({ executablePath: EXECUTABLE, args: [...COMMON, ...FLAGS[engine]] });
+  // Playwright's own flag for it asks for the old headless mode, which has no WebGPU.
+  const browser = await chromium.launch({ executablePath: EXECUTABLE, headless: false, args: [...COMMON, ...FLAGS[engine]] });
   return {
     server,
     browser,
