@@ -125,6 +125,11 @@ export class RunView {
     show(this.#cancel, state !== "ended");
     show(this.#bar, state !== "ended");
     this.#section.dataset["state"] = state;
+    // What an earlier run reached says nothing about this one.
+    if (state === "reading") {
+      delete this.#section.dataset["losses"];
+      delete this.#section.dataset["previews"];
+    }
   }
 
   #progress(progress: Progress, saved: SavedRun): void {

@@ -92,9 +92,10 @@ export async function keepPicture(page, name) {
   await page.screenshot({ path: join(ARTEFACTS, `${name}.png`), fullPage: true });
 }
 
-/** A new folder of real pictures of 32 x 32, a folder a class. */
-export function folderOfPictures(perClass) {
-  return folderOf(firstOfEach(perClass, (picture) => greyPng(picture, 32)));
+/** A new folder of real pictures of 32 x 32, a folder a class: of all ten, or of these. */
+export function folderOfPictures(perClass, classes = undefined) {
+  const entries = firstOfEach(perClass, (picture) => greyPng(picture, 32));
+  return folderOf(entries.filter(({ path }) => !classes || classes.includes(path.split("/")[0])));
 }
 
 /** A new folder with these files, `{ path, data }`. */
