@@ -17,6 +17,7 @@ const LARGEST_TOTAL = 2e9;
 const END = { signature: 0x06054b50, size: 22, longestComment: 0xffff };
 const CENTRAL = { signature: 0x02014b50, size: 46 };
 const LOCAL = { signature: 0x04034b50, size: 30 };
+const WINDOW = 4 << 20;
 const STORED = 0;
 const DEFLATED = 8;
 const ENCRYPTED = 1;
@@ -36,9 +37,10 @@ export async function* readZip(archive: File, wanted: (path: string) => boolean)
   if (listed.length === 0) {
     throw new ZipError(`“${archive.name}” holds no pictures.`);
   }
+  const headers = new Window(archive);
   let total = 0;
   for (const entry of listed) {
-    const read = await readEntry(archive, entry);
+    const read = await readEntry(archive, headers, entry);
     if (read instanceof File) {
       total += read.size;
       if (total > LARGEST_TOTAL) {
@@ -100,7 +102,7 @@ function list(contents: DataView): Listed[] {
   return entries;
 }
 
-async function readEntry(archive: File, entry: Listed): Promise<File | ZipError> {
+async function readEntry(archive: File, headers: Window, entry: Listed): Promise<File | ZipError> {
   const name = entry.path.split("/").at(-1) ?? entry.path;
   if (entry.flags & ENCRYPTED) {
     return new ZipError(`“${name}” in “${archive.name}” is encrypted and was left out.`);
@@ -109,7 +111,7 @@ async function readEntry(archive: File, entry: Listed): Promise<File | ZipError>
   if (entry.offset + LOCAL.size > archive.size) {
     return damaged;
   }
-  const header = await view(archive, entry.offset, entry.offset + LOCAL.size);
+  const header = await headers.view(entry.offset, LOCAL.size);
   const start = entry.offset + LOCAL.size + header.getUint16(26, true) + header.getUint16(28, true);
   if (header.getUint32(0, true) !== LOCAL.signature || start + entry.compressed > archive.size) {
     return damaged;
@@ -146,6 +148,25 @@ async function inflate(data: Blob, sum: number): Promise<Uint8Array<ArrayBuffer>
     return undefined;
   }
   return crc.value === sum ? parts : undefined;
+}
+
+/** A part of the file in memory that moves along: reading each small header by itself would take milliseconds a picture. */
+class Window {
+  readonly #archive: File;
+  #start = 0;
+  #part = new DataView(new ArrayBuffer(0));
+
+  constructor(archive: File) {
+    this.#archive = archive;
+  }
+
+  async view(start: number, size: number): Promise<DataView> {
+    if (start < this.#start || start + size > this.#start + this.#part.byteLength) {
+      this.#start = start;
+      this.#part = await view(this.#archive, start, Math.min(start + WINDOW, this.#archive.size));
+    }
+    return new DataView(this.#part.buffer, start - this.#start, size);
+  }
 }
 
 async function view(archive: File, start: number, end: number): Promise<DataView> {

@@ -1,0 +1,141 @@
+// What happens to real visitors: no network, broken files, thousands of pictures, a second tab, a tab in the background.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { firstOfEach, zip } from "../scripts/fashion.mjs";
+import { folderOf, folderOfPictures, LONGEST_TASK, longestTask, ready, start, wellBehaved } from "./harness.mjs";
+
+const MINUTES = 60_000;
+
+let demo;
+before(async () => {
+  demo = await start("cpu");
+});
+after(() => demo.close());
+
+const running = (page) => page.waitForSelector("#run-grid canvas", { timeout: 2 * MINUTES });
+
+test("once loaded, it works with the network off and asks for nothing", async () => {
+  const opened = await demo.open();
+  const { page, context } = opened;
+  // The one thing that a browser does by itself: it looks whether there is a newer service worker.
+  const asked = () => demo.server.asked.slice(opened.asked).filter((path) => !path.endsWith("/sw.js"));
+  await page.reload();
+  await ready(page);
+  assert.deepEqual(asked(), [], "all files come from the service worker");
+  await context.setOffline(true);
+  for (const path of ["share.html", "privacy.html", "", "index.html?x=1"]) {
+    await page.goto(demo.server.address + path);
+    await ready(page);
+  }
+  opened.requests.length = 0;
+  await page.click("#use-sample");
+  await page.waitForSelector(".card");
+  await page.click("#start");
+  await running(page);
+  await page.click("#cancel");
+  await page.waitForSelector("#run", { state: "hidden" });
+  assert.deepEqual(asked(), []);
+  await wellBehaved(opened);
+});
+
+test("within the site, an address that is not a file of the page does not reach the network", async () => {
+  const opened = await demo.open();
+  const status = await opened.page.evaluate(
+    () =>
+      new Promise((resolve) => {
+        const image = new Image();
+        image.onerror = () => resolve("refused");
+        image.onload = () => resolve("loaded");
+        image.src = "./picture.png?secret";
+      }),
+  );
+  assert.equal(status, "refused");
+  assert.deepEqual(demo.server.asked.filter((path) => path.includes("picture.png")), []);
+});
+
+test("pictures that cannot be read are left out and named", async () => {
+  const opened = await demo.open();
+  const { page } = opened;
+  const pictures = firstOfEach(4).filter(({ path }) => /^(Bag|Dress)/.test(path));
+  const folder = folderOf([...pictures, { path: "Bag/torn.png", data: pictures[0].data.subarray(0, 40) }, { path: "Dress/empty.jpg", data: Buffer.alloc(0) }]);
+  await page.setInputFiles("#choose-folder", folder);
+  await page.waitForSelector(".card");
+  await page.click("#start");
+  await running(page);
+  assert.match(await page.textContent("#run-messages"), /2 pictures could not be read and were left out: “torn\.png”, “empty\.jpg”\./);
+  await page.click("#cancel");
+  await wellBehaved(opened);
+});
+
+test("a class of which too little can be read is told, and nothing is lost", async () => {
+  const { page } = await demo.open();
+  const pictures = firstOfEach(3).filter(({ path }) => /^(Bag|Dress)/.test(path));
+  const torn = pictures.map(({ path, data }) => ({ path, data: path.startsWith("Bag") ? data.subarray(0, 40) : data }));
+  await page.setInputFiles("#choose-folder", folderOf(torn));
+  await page.waitForSelector(".card");
+  await page.click("#start");
+  await page.waitForSelector("#settings-problems .problem");
+  assert.equal(await page.textContent("#settings-problems"), "Fewer than two pictures of “Bag” can be read: add some, or remove the class.");
+  assert.equal(await page.locator(".card").count(), 2);
+});
+
+test("5,000 pictures are read without holding up the page", { timeout: 3 * MINUTES }, async () => {
+  const opened = await demo.open();
+  const { page } = opened;
+  const buffer = zip(firstOfEach(500));
+  const longest = await longestTask(opened, async () => {
+    await page.setInputFiles("#choose-files", { name: "many.zip", mimeType: "application/zip", buffer });
+    await page.waitForFunction(() => document.querySelector("#class-summary").textContent.includes("5,000"), undefined, { timeout: MINUTES });
+    await page.click("#start");
+    await running(page);
+  });
+  console.log(`longest task with 5,000 pictures: ${Math.round(longest)} ms`);
+  assert.ok(longest < LONGEST_TASK, `a task of ${longest} ms`);
+  await page.click("#cancel");
+  await wellBehaved(opened);
+});
+
+test("a second tab leaves the run of the first alone", async () => {
+  const { page, context } = await demo.open();
+  await page.setInputFiles("#choose-folder", folderOfPictures(3, ["Bag", "Dress"]));
+  await page.waitForSelector(".card");
+  await page.click("#start");
+  await running(page);
+  const second = await context.newPage();
+  await second.goto(demo.server.address);
+  await second.waitForSelector("html[data-ready]");
+  assert.equal(await second.isVisible("#resume"), false);
+  await second.setInputFiles("#choose-folder", folderOfPictures(3, ["Bag", "Dress"]));
+  await second.waitForSelector(".card");
+  await second.click("#start");
+  await running(second);
+  assert.match(await second.textContent("#run-messages"), /will be lost if the page is reloaded.*another tab/);
+});
+
+test("a tab that goes to the background keeps a checkpoint at once", async () => {
+  const { page } = await demo.open();
+  await page.setInputFiles("#choose-folder", folderOfPictures(3, ["Bag", "Dress"]));
+  await page.waitForSelector(".card");
+  await page.click("#start");
+  await running(page);
+  await page.waitForFunction(() => Number(document.querySelector("#run").dataset.losses) >= 1, undefined, { timeout: MINUTES });
+  await page.evaluate(() => {
+    Object.defineProperty(document, "hidden", { get: () => true });
+    document.dispatchEvent(new Event("visibilitychange"));
+  });
+  await page.waitForFunction(
+    () =>
+      new Promise((resolve) => {
+        indexedDB.open("attar").onsuccess = ({ target: { result } }) => {
+          const request = result.transaction("run").objectStore("run").get("checkpoint");
+          request.onsuccess = () => {
+            result.close();
+            resolve(request.result?.length > 0);
+          };
+        };
+      }),
+    undefined,
+    { timeout: MINUTES },
+  );
+});
