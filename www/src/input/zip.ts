@@ -154,7 +154,7 @@ async function inflate(data: Blob, sum: number): Promise<Uint8Array<ArrayBuffer>
 class Window {
   readonly #archive: File;
   #start = 0;
-  #part = new DataView(new ArrayBuffer(0));
+  #part: DataView = new DataView(new ArrayBuffer(0));
 
   constructor(archive: File) {
     this.#archive = archive;
