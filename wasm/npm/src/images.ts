@@ -5,6 +5,8 @@ import type { DecodeOptions, ImageFiles, LabelledImages } from "./types.js";
 
 /** Bytes that are copied between two turns of the event loop: some milliseconds. */
 const CHUNK = 16 << 20;
+/** Pixels that are converted between two turns of the event loop: some milliseconds. */
+const PIXELS_AT_ONCE = 1 << 20;
 /** Files being decoded at the same time. */
 const AT_ONCE = 4;
 
@@ -86,6 +88,7 @@ export async function decode(files: ImageFiles, options: DecodeOptions): Promise
   const classes = Object.keys(files);
   const all = classes.flatMap((name, label) => files[name]!.map((file) => ({ file, name, label })));
   const pictures = new Array<Uint8ClampedArray | undefined>(all.length);
+  let grey = true;
   let next = 0;
   let done = 0;
   const work = async (): Promise<void> => {
@@ -93,7 +96,9 @@ export async function decode(files: ImageFiles, options: DecodeOptions): Promise
       if (signal?.aborted) throw aborted(signal);
       const { file, name } = all[at]!;
       try {
-        pictures[at] = await picture(file, size);
+        const rgba = await picture(file, size);
+        pictures[at] = rgba;
+        grey &&= isGrey(rgba);
       } catch (thrown) {
         options.onSkipped?.(file, name, thrown instanceof Error ? thrown.message : String(thrown));
       }
@@ -105,10 +110,18 @@ export async function decode(files: ImageFiles, options: DecodeOptions): Promise
   const read = all.flatMap(({ label }, at) => (pictures[at] ? [{ label, rgba: pictures[at] }] : []));
   if (read.length === 0) throw new AttarError("data", "no file could be decoded: give images that this browser can show");
   const wanted = options.channels ?? "auto";
-  const channels = wanted === "auto" ? (read.every(({ rgba }) => isGrey(rgba)) ? 1 : 3) : wanted;
+  const channels = wanted === "auto" ? (grey ? 1 : 3) : wanted;
   const plane = size * size;
   const pixels = new Uint8Array(read.length * channels * plane);
-  read.forEach(({ rgba }, row) => planar(rgba, channels, pixels.subarray(row * channels * plane, (row + 1) * channels * plane)));
+  let converted = 0;
+  for (const [row, { rgba }] of read.entries()) {
+    planar(rgba, channels, pixels.subarray(row * channels * plane, (row + 1) * channels * plane));
+    converted += plane;
+    if (converted >= PIXELS_AT_ONCE) {
+      converted = 0;
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+  }
   return { classes, channels, height: size, width: size, pixels, labels: Uint32Array.from(read, ({ label }) => label) };
 }
 
