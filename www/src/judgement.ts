@@ -5,8 +5,8 @@ import { byId, make, show } from "./dom.ts";
 import { count, percent, plural } from "./format.ts";
 import { announce, explain, isAbort, say } from "./messages.ts";
 
-/** Batches that each network is trained for, at most: enough to tell the sets apart, and under a minute on most machines. */
-const STEPS = 200;
+/** Batches that each network is trained for, at most: enough to tell the sets apart, and under a minute for all on most machines. */
+const STEPS = 100;
 
 export interface Sets {
   distilled: Distilled;

@@ -36,14 +36,19 @@ byId("settings-form", HTMLFormElement).addEventListener("submit", (event) => {
 });
 void (async () => {
   store = await openStore();
+  await offerKept();
+  document.documentElement.dataset["ready"] = "true";
+})();
+
+/** Offers the run that is kept, if there is one. */
+async function offerKept(): Promise<void> {
   if (store) {
     await offerResumption(store, {
       onContinue: (start, test) => void follow(start, test),
       onShow: (sets, saved) => result.show(sets, saved.originals, saved.settings.engine),
     });
   }
-  document.documentElement.dataset["ready"] = "true";
-})();
+}
 
 /** Keeps what is said under the settings in step with the pictures and the form. */
 function showJudgement(): void {
@@ -108,11 +113,10 @@ async function follow(start: Start, test: Sets["test"]): Promise<void> {
       result.show({ distilled: outcome.set, train: start.train, test }, start.saved.originals, start.saved.settings.engine);
       break;
     case "cancelled":
-      await store?.clear();
       run.hide();
-      if (classes.all.length > 0) {
-        startButton.focus();
-      }
+      // Whoever cancelled by mistake can take it up again.
+      await offerKept();
+      byId("resume", HTMLElement).querySelector("h2")?.focus();
       break;
     case "failed":
       run.failed(outcome.error, ways(start, test));

@@ -19,7 +19,9 @@ export interface Resumption {
 export async function offerResumption(store: Store, resumption: Resumption): Promise<void> {
   const place = byId("resume", HTMLElement);
   const saved = await store.run();
-  if (!saved) {
+  if (!saved || (saved.state === "running" && !(await store.lastCheckpoint()))) {
+    // A run that ended before its first checkpoint is as good as none.
+    await store.clear();
     return;
   }
   const close = (): void => show(place, false);

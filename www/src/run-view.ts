@@ -39,7 +39,8 @@ export class RunView {
     });
     this.#cancel.addEventListener("click", () => {
       this.#stopReading?.abort();
-      this.#active?.cancel();
+      void this.#active?.cancel();
+      this.#status.textContent = "Cancelling…";
     });
     document.addEventListener("visibilitychange", () => this.#visibilityChanged());
   }

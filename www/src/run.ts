@@ -23,6 +23,8 @@ export type Outcome = { kind: "finished"; set: Distilled } | { kind: "cancelled"
 
 /** Least seconds that a run gets that goes on from a checkpoint at the end of its budget. */
 const LEAST_BUDGET = 1;
+/** How long cancelling waits for a last checkpoint, in milliseconds. */
+const PATIENCE = 3000;
 
 export class ActiveRun {
   readonly outcome: Promise<Outcome>;
@@ -32,6 +34,8 @@ export class ActiveRun {
   readonly #listener: Listener;
   #saved: SavedRun;
   #saving: Promise<void> = Promise.resolve();
+  /** Whether there has been any progress. */
+  #begun = false;
 
   constructor(start: Start, store: Store | undefined, listener: Listener) {
     this.#saved = start.saved;
@@ -64,7 +68,11 @@ export class ActiveRun {
     this.#run.finish();
   }
 
-  cancel(): void {
+  /** Ends the run without a result. What it reached is kept first, if it has begun, so that it can be taken up again. */
+  async cancel(): Promise<void> {
+    if (this.#begun) {
+      await Promise.race([this.save(), new Promise((resolve) => setTimeout(resolve, PATIENCE))]);
+    }
     this.#abort.abort();
   }
 
@@ -83,6 +91,7 @@ export class ActiveRun {
   async #follow(before: number): Promise<Outcome> {
     try {
       for await (const progress of this.#run) {
+        this.#begun = true;
         const whole = { ...progress, seconds: progress.seconds + before };
         this.#saved = { ...this.#saved, reached: { fraction: reached(whole, this.#saved), seconds: whole.seconds } };
         this.#listener.onProgress(whole);
@@ -93,7 +102,7 @@ export class ActiveRun {
       return { kind: "finished", set };
     } catch (error) {
       await this.#saving;
-      return isAbort(error) ? { kind: "cancelled" } : { kind: "failed", error };
+      return this.#abort.signal.aborted || isAbort(error) ? { kind: "cancelled" } : { kind: "failed", error };
     }
   }
 

@@ -79,9 +79,12 @@ step("a run tells how it goes", async () => {
   await keepPicture(page, "run");
 });
 
-step("it can be cancelled, which leaves the pictures", async () => {
+step("it can be cancelled, which leaves the pictures, and what was reached", async () => {
   await page.click("#cancel");
   await page.waitForSelector("#run", { state: "hidden" });
+  await page.waitForSelector("#resume-continue");
+  await page.click("#resume-discard");
+  await page.waitForSelector("#resume", { state: "hidden" });
   assert.equal(await page.locator(".card").count(), 10);
   assert.equal(await page.isEnabled("#start"), true);
 });

@@ -39,6 +39,17 @@ test("once loaded, it works with the network off and asks for nothing", async ()
   await wellBehaved(opened);
 });
 
+test("it can be installed", async () => {
+  const { page, context } = await demo.open();
+  const session = await context.newCDPSession(page);
+  const { url, errors } = await session.send("Page.getAppManifest");
+  assert.deepEqual([url, errors], [`${demo.server.address}manifest.webmanifest`, []]);
+  const { installabilityErrors } = await session.send("Page.getInstallabilityErrors");
+  const found = installabilityErrors.map(({ errorId }) => errorId);
+  // The profiles of tests are incognito ones.
+  assert.deepEqual(found.filter((id) => id !== "in-incognito"), []);
+});
+
 test("within the site, an address that is not a file of the page does not reach the network", async () => {
   const opened = await demo.open();
   const status = await opened.page.evaluate(
