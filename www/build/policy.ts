@@ -24,7 +24,9 @@ export function policy(): Plugin {
       order: "post",
       // As it is, not through Vite, which would write its quotes as entities: this line is meant to be read.
       handler: (html) =>
-        html.replace("<head>", `<head>\n    <meta http-equiv="Content-Security-Policy" content="${POLICY}" />`).replace("%POLICY%", POLICY),
+        html
+          .replace("<head>", `<head>\n    <meta http-equiv="Content-Security-Policy" content="${POLICY}" />`)
+          .replace("%POLICY%", POLICY),
     },
   };
 }

@@ -60,8 +60,13 @@ function thin(points: readonly Point[]): Point[] {
   const thinned: Point[] = [];
   for (let at = 0; at < points.length; at += group) {
     const part = points.slice(at, at + group);
-    const mean = (of: (point: Point) => number): number => part.reduce((sum, point) => sum + of(point), 0) / part.length;
-    thinned.push({ unit: mean(({ unit }) => unit), matching: mean(({ matching }) => matching), calibration: mean(({ calibration }) => calibration) });
+    const mean = (of: (point: Point) => number): number =>
+      part.reduce((sum, point) => sum + of(point), 0) / part.length;
+    thinned.push({
+      unit: mean(({ unit }) => unit),
+      matching: mean(({ matching }) => matching),
+      calibration: mean(({ calibration }) => calibration),
+    });
   }
   return thinned;
 }
@@ -73,10 +78,14 @@ function draw(points: readonly Point[]): SVGElement {
     svg.setAttribute("aria-label", "The loss, of which there is no value yet");
     return svg;
   }
-  svg.setAttribute("aria-label", `The loss over the iterations, from ${figure(first.matching)} to ${figure(last.matching)} now`);
+  svg.setAttribute(
+    "aria-label",
+    `The loss over the iterations, from ${figure(first.matching)} to ${figure(last.matching)} now`,
+  );
   const values = points.map(({ matching }) => matching);
   const [low, high] = widen(Math.min(...values), Math.max(...values));
-  const x = (unit: number): number => PAD.left + ((unit - first.unit) / Math.max(1, last.unit - first.unit)) * (WIDTH - PAD.left - PAD.right);
+  const x = (unit: number): number =>
+    PAD.left + ((unit - first.unit) / Math.max(1, last.unit - first.unit)) * (WIDTH - PAD.left - PAD.right);
   const y = (value: number): number => PAD.top + (1 - (value - low) / (high - low)) * (HEIGHT - PAD.top - PAD.bottom);
   for (const value of [low, (low + high) / 2, high]) {
     svg.append(
@@ -87,7 +96,10 @@ function draw(points: readonly Point[]): SVGElement {
   svg.append(
     text(`iteration ${Math.round(first.unit)}`, { x: PAD.left, y: HEIGHT - 5, "text-anchor": "start" }),
     text(String(Math.round(last.unit)), { x: WIDTH - PAD.right, y: HEIGHT - 5, "text-anchor": "end" }),
-    element("polyline", { points: points.map(({ unit, matching }) => `${x(unit).toFixed(1)},${y(matching).toFixed(1)}`).join(" "), class: "chart-line" }),
+    element("polyline", {
+      points: points.map(({ unit, matching }) => `${x(unit).toFixed(1)},${y(matching).toFixed(1)}`).join(" "),
+      class: "chart-line",
+    }),
     element("circle", { cx: x(last.unit), cy: y(last.matching), r: 3, class: "chart-dot" }),
   );
   return svg;

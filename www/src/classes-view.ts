@@ -55,14 +55,31 @@ export function showClasses(classes: ClassList, onCamera: (className: string) =>
 
 type Changed = (sentence: string) => void;
 
-function makeCard(one: PictureClass, classes: ClassList, changed: Changed, onCamera: (name: string) => void): HTMLLIElement {
-  const name = make("input", { type: "text", value: one.name, "aria-label": "Name of the class", "data-part": "name", autocomplete: "off", spellcheck: "false", maxlength: "80" });
+function makeCard(
+  one: PictureClass,
+  classes: ClassList,
+  changed: Changed,
+  onCamera: (name: string) => void,
+): HTMLLIElement {
+  const name = make("input", {
+    type: "text",
+    value: one.name,
+    "aria-label": "Name of the class",
+    "data-part": "name",
+    autocomplete: "off",
+    spellcheck: "false",
+    maxlength: "80",
+  });
   name.addEventListener("change", () => {
     const merged = classes.all.find((other) => other.name === name.value.trim() && other.id !== one.id);
     classes.rename(one.id, name.value);
     changed(merged ? `${one.name} was merged into ${merged.name}.` : `${one.name} is now called ${name.value}.`);
   });
-  const merge = make("select", { "aria-label": `Merge ${one.name} into another class`, "data-part": "merge", "data-id": String(one.id) });
+  const merge = make("select", {
+    "aria-label": `Merge ${one.name} into another class`,
+    "data-part": "merge",
+    "data-id": String(one.id),
+  });
   merge.addEventListener("change", () => {
     const into = classes.all.find(({ id }) => id === Number(merge.value));
     if (into) {
@@ -78,7 +95,11 @@ function makeCard(one: PictureClass, classes: ClassList, changed: Changed, onCam
     },
     { class: "quiet", "aria-label": `Remove ${one.name}`, "data-part": "remove" },
   );
-  const camera = button("Camera", () => onCamera(one.name), { class: "quiet", "aria-label": `Camera: take pictures of ${one.name}`, "data-part": "camera" });
+  const camera = button("Camera", () => onCamera(one.name), {
+    class: "quiet",
+    "aria-label": `Camera: take pictures of ${one.name}`,
+    "data-part": "camera",
+  });
   return make(
     "li",
     { class: "card", "data-id": String(one.id) },
@@ -90,7 +111,14 @@ function makeCard(one: PictureClass, classes: ClassList, changed: Changed, onCam
 
 /** A label that looks like the buttons beside it, around a file input that the keyboard reaches. */
 function addFiles(one: PictureClass, classes: ClassList, changed: Changed): HTMLLabelElement {
-  const input = make("input", { type: "file", multiple: true, accept: "image/*,.zip", class: "visually-hidden", "aria-label": `Add pictures to ${one.name}`, "data-part": "add" });
+  const input = make("input", {
+    type: "file",
+    multiple: true,
+    accept: "image/*,.zip",
+    class: "visually-hidden",
+    "aria-label": `Add pictures to ${one.name}`,
+    "data-part": "add",
+  });
   input.addEventListener("change", () => {
     void fromFiles(input.files ?? []).then(({ pictures }) => {
       classes.add(pictures, one.name);

@@ -28,7 +28,11 @@ export function make<K extends keyof HTMLElementTagNameMap>(
 }
 
 /** A button that does something. */
-export function button(text: string, onClick: () => void, attributes: Record<string, string | boolean> = {}): HTMLButtonElement {
+export function button(
+  text: string,
+  onClick: () => void,
+  attributes: Record<string, string | boolean> = {},
+): HTMLButtonElement {
   const element = make("button", { type: "button", ...attributes }, text);
   element.addEventListener("click", onClick);
   return element;

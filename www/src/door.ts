@@ -25,7 +25,9 @@ export function openDoor(classes: ClassList): Door {
       }
       if (pictures.length > 0) {
         classes.add(pictures);
-        announce(`${plural(pictures.length, "picture")} added, now in ${plural(classes.all.length, "class", "classes")}.`);
+        announce(
+          `${plural(pictures.length, "picture")} added, now in ${plural(classes.all.length, "class", "classes")}.`,
+        );
       }
       say(messages, "problem", ...problems);
     } catch (error) {

@@ -36,12 +36,16 @@ export function showDownloads(place: HTMLElement, messages: HTMLElement, set: Di
   place.replaceChildren(
     ...KINDS.map((kind) => {
       const text = kind.file.endsWith(".attar") ? `${kind.name} (${bytes(set.bytes.length)})` : kind.name;
-      const start = button(text, () => {
-        kind.content(set).then(
-          (blob) => save(blob, kind.file),
-          (error: unknown) => say(messages, "problem", explain(error)),
-        );
-      }, { "data-download": kind.file });
+      const start = button(
+        text,
+        () => {
+          kind.content(set).then(
+            (blob) => save(blob, kind.file),
+            (error: unknown) => say(messages, "problem", explain(error)),
+          );
+        },
+        { "data-download": kind.file },
+      );
       return make("li", {}, start, make("span", { class: "hint" }, kind.what));
     }),
   );

@@ -74,7 +74,10 @@ export class Grid {
     const columns = Math.min(imagesPerClass, PER_LINE);
     const lines = Math.ceil(imagesPerClass / columns);
     this.#rows = classes.map((name) => {
-      const canvas = make("canvas", { role: "img", "aria-label": `${plural(imagesPerClass, "synthetic image")} of ${name}` });
+      const canvas = make("canvas", {
+        role: "img",
+        "aria-label": `${plural(imagesPerClass, "synthetic image")} of ${name}`,
+      });
       canvas.width = columns * (width + GAP) - GAP;
       canvas.height = lines * (height + GAP) - GAP;
       // Few images a class are drawn larger, up to a point.
@@ -83,7 +86,11 @@ export class Grid {
     });
     this.#place.replaceChildren(
       ...classes.map((name, index) => {
-        const row = make("div", { class: "grid-row" }, make("span", { class: "grid-name", title: name, "aria-hidden": "true" }, name));
+        const row = make(
+          "div",
+          { class: "grid-row" },
+          make("span", { class: "grid-name", title: name, "aria-hidden": "true" }, name),
+        );
         row.append(this.#rows[index] ?? "");
         return row;
       }),

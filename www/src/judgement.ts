@@ -1,6 +1,13 @@
 // "What a small network learns from it": three trainings in the tab, tested on images that none of them saw.
 
-import { evaluate, randomImages, type Accuracy, type Distilled, type EngineName, type LabelledImages } from "attar/inlined";
+import {
+  evaluate,
+  randomImages,
+  type Accuracy,
+  type Distilled,
+  type EngineName,
+  type LabelledImages,
+} from "attar/inlined";
 import { byId, make, show } from "./dom.ts";
 import { count, percent, plural } from "./format.ts";
 import { announce, explain, isAbort, say } from "./messages.ts";
@@ -101,14 +108,22 @@ export class Judge {
     const each = distilled.imagesPerClass;
     const [own, random, all] = [
       this.#line(`the ${plural(distilled.labels.length, "distilled image")}`, async () => distilled),
-      this.#line(`${each} random real ${each === 1 ? "image" : "images"} a class`, () => randomImages(train, each, distilled.seed)),
+      this.#line(`${each} random real ${each === 1 ? "image" : "images"} a class`, () =>
+        randomImages(train, each, distilled.seed),
+      ),
       this.#line(`all ${plural(train.labels.length, "real image")}`, async () => train),
     ];
     own.bar.classList.add("own");
     const lines = [own, random, all];
     this.#place.replaceChildren(
       ...lines.map(({ name, bar, value }) =>
-        make("tr", {}, make("th", { scope: "row" }, name), make("td", { class: "bar-cell", "aria-hidden": "true" }, bar), make("td", { class: "bar-value" }, value)),
+        make(
+          "tr",
+          {},
+          make("th", { scope: "row" }, name),
+          make("td", { class: "bar-cell", "aria-hidden": "true" }, bar),
+          make("td", { class: "bar-value" }, value),
+        ),
       ),
     );
     for (const { bar } of lines) {
@@ -123,6 +138,8 @@ export class Judge {
 }
 
 function summary(accuracy: Accuracy | undefined, { test, distilled }: Sets): string {
-  const networks = accuracy ? `Mean and deviation of ${plural(accuracy.repeats, "network")} (protocol “${accuracy.protocol}”), tested` : "Tested";
+  const networks = accuracy
+    ? `Mean and deviation of ${plural(accuracy.repeats, "network")} (protocol “${accuracy.protocol}”), tested`
+    : "Tested";
   return `${networks} on ${plural(test.labels.length, "held-out real image")}; guessing gets ${percent(1 / distilled.classes.length, 0)} (the mark), and ${count(1)} more right answer is ${percent(1 / test.labels.length)}.`;
 }

@@ -75,7 +75,13 @@ async function begin(): Promise<void> {
     if (skipped) {
       run.note(skipped);
     }
-    const saved: SavedRun = { started: Date.now(), settings, originals, state: "running", reached: { fraction: 0, seconds: 0 } };
+    const saved: SavedRun = {
+      started: Date.now(),
+      settings,
+      originals,
+      state: "running",
+      reached: { fraction: 0, seconds: 0 },
+    };
     await keep(saved, train, test);
     signal.throwIfAborted();
     await follow({ saved, train, checkpoint: undefined }, test);
@@ -110,7 +116,11 @@ async function follow(start: Start, test: Sets["test"]): Promise<void> {
   switch (outcome.kind) {
     case "finished":
       run.hide();
-      result.show({ distilled: outcome.set, train: start.train, test }, start.saved.originals, start.saved.settings.engine);
+      result.show(
+        { distilled: outcome.set, train: start.train, test },
+        start.saved.originals,
+        start.saved.settings.engine,
+      );
       break;
     case "cancelled":
       run.hide();

@@ -54,5 +54,8 @@ function sentence(text: string): string {
 
 /** Whether an error only says that the user stopped something. */
 export function isAbort(error: unknown): boolean {
-  return (error instanceof AttarError && error.code === "aborted") || (error instanceof DOMException && error.name === "AbortError");
+  return (
+    (error instanceof AttarError && error.code === "aborted") ||
+    (error instanceof DOMException && error.name === "AbortError")
+  );
 }

@@ -16,7 +16,9 @@ export function countRequests(): void {
   const watch = (): void => {
     const loaded = performance.now();
     new PerformanceObserver((list) => {
-      requests += list.getEntries().filter(({ name, startTime }) => startTime > loaded && !/^(blob|data):/.test(name)).length;
+      requests += list
+        .getEntries()
+        .filter(({ name, startTime }) => startTime > loaded && !/^(blob|data):/.test(name)).length;
       update();
     }).observe({ type: "resource", buffered: true });
     update();

@@ -30,8 +30,15 @@ export async function offerResumption(store: Store, resumption: Resumption): Pro
   };
   const go =
     saved.state === "finished"
-      ? button("Show the result", () => act(async () => resumption.onShow(await loadResult(store), saved)), { class: "primary", id: "resume-show" })
-      : button("Continue the run", () => act(async () => resumption.onContinue(await loadStart(store, saved), await store.images("test"))), { class: "primary", id: "resume-continue" });
+      ? button("Show the result", () => act(async () => resumption.onShow(await loadResult(store), saved)), {
+          class: "primary",
+          id: "resume-show",
+        })
+      : button(
+          "Continue the run",
+          () => act(async () => resumption.onContinue(await loadStart(store, saved), await store.images("test"))),
+          { class: "primary", id: "resume-continue" },
+        );
   const discard = button("Discard it", () => act(() => store.clear()), { id: "resume-discard" });
   place.replaceChildren(
     make("h2", { tabindex: "-1" }, title(saved)),
@@ -51,7 +58,11 @@ async function loadResult(store: Store): Promise<Sets> {
   if (!bytes) {
     throw new Error("The result of the saved run is gone: the browser removed it.");
   }
-  return { distilled: await readDistilled(bytes), train: await store.images("train"), test: await store.images("test") };
+  return {
+    distilled: await readDistilled(bytes),
+    train: await store.images("train"),
+    test: await store.images("test"),
+  };
 }
 
 function title({ state, started }: SavedRun): string {
@@ -61,5 +72,7 @@ function title({ state, started }: SavedRun): string {
 
 function description({ originals, settings, reached, state }: SavedRun): string {
   const what = `${plural(originals.pictures, "picture")}, ${plural(settings.imagesPerClass, "image")} per class at ${settings.size} × ${settings.size}`;
-  return state === "finished" ? `${what}. It is kept in this browser only.` : `${what}, ${percent(reached.fraction, 0)} done. It is kept in this browser only.`;
+  return state === "finished"
+    ? `${what}. It is kept in this browser only.`
+    : `${what}, ${percent(reached.fraction, 0)} done. It is kept in this browser only.`;
 }

@@ -65,8 +65,11 @@ export class RunView {
     };
   }
 
-  note(sentence: string): void {
-    this.#messages.append(make("p", { class: "message note" }, sentence));
+  /** Adds a sentence; `whole`, which the pointer shows, says it with all details. */
+  note(sentence: string, whole = ""): void {
+    this.#messages.append(
+      make("p", { class: "message note", title: whole !== "" && whole !== sentence ? whole : false }, sentence),
+    );
   }
 
   /** Follows a run to its end. */
@@ -82,7 +85,8 @@ export class RunView {
     this.#active = new ActiveRun(start, store, {
       onProgress: (progress) => this.#progress(progress, start.saved),
       onPreview: (images) => this.#preview(images),
-      onUnsaved: (error) => this.note(`The run goes on, but this browser cannot keep it over a reload: ${explain(error)}`),
+      onUnsaved: (error) =>
+        this.note(`The run goes on, but this browser cannot keep it over a reload: ${explain(error)}`),
     });
     const outcome = await this.#active.outcome;
     this.#active = undefined;
@@ -166,7 +170,9 @@ export class RunView {
       ["Memory", bytes(memory)],
     ];
     if (this.#facts.childElementCount !== facts.length) {
-      this.#facts.replaceChildren(...facts.map(([name]) => make("div", {}, make("dt", {}, name), make("dd", { "data-fact": name }))));
+      this.#facts.replaceChildren(
+        ...facts.map(([name]) => make("div", {}, make("dt", {}, name), make("dd", { "data-fact": name }))),
+      );
     }
     for (const [name, text] of facts) {
       const place = this.#facts.querySelector(`[data-fact="${name}"]`);
@@ -184,7 +190,7 @@ export class RunView {
   #showEngine({ reason }: EngineReport): void {
     if (reason && reason !== this.#engineReason) {
       this.#engineReason = reason;
-      this.note(reason);
+      this.note(brief(reason), reason);
     }
   }
 
@@ -243,6 +249,11 @@ function phase({ phase: name, pool }: Progress): string {
     return "Training networks to look through";
   }
   return pool && pool.done < pool.total ? "Distilling, and training networks" : "Distilling";
+}
+
+/** A sentence without what it has in parentheses: what a driver or a library had to say. */
+function brief(sentence: string): string {
+  return sentence.replace(/ \(.*\)/s, "");
 }
 
 function engineText({ name, adapter }: EngineReport): string {

@@ -110,7 +110,9 @@ export class ActiveRun {
   #keep(bytes: Uint8Array): void {
     const { saved, store } = { saved: this.#saved, store: this.#store };
     if (store) {
-      this.#saving = this.#saving.then(() => store.checkpoint(saved, bytes)).catch((error: unknown) => this.#listener.onUnsaved(error));
+      this.#saving = this.#saving
+        .then(() => store.checkpoint(saved, bytes))
+        .catch((error: unknown) => this.#listener.onUnsaved(error));
     }
   }
 }

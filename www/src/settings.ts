@@ -45,7 +45,11 @@ export function judge(classes: readonly PictureClass[], settings: Settings): Jud
   for (const { name } of single.slice(0, 3)) {
     problems.push(`“${name}” has one picture: a class needs two, one to distil and one to test on.`);
   }
-  if (!Number.isInteger(settings.imagesPerClass) || settings.imagesPerClass < 1 || settings.imagesPerClass > MOST_PER_CLASS) {
+  if (
+    !Number.isInteger(settings.imagesPerClass) ||
+    settings.imagesPerClass < 1 ||
+    settings.imagesPerClass > MOST_PER_CLASS
+  ) {
     problems.push(`Images per class is a whole number from 1 to ${MOST_PER_CLASS}.`);
   }
   if (!Number.isInteger(settings.seed) || settings.seed < 0) {
@@ -53,14 +57,20 @@ export function judge(classes: readonly PictureClass[], settings: Settings): Jud
   }
   const memory = pictures * settings.size ** 2 * 3;
   if (memory > MOST_PIXEL_BYTES) {
-    problems.push(`${plural(pictures, "picture")} of this size need ${bytes(memory)} of memory, more than a tab can count on: choose a smaller size or fewer pictures.`);
+    problems.push(
+      `${plural(pictures, "picture")} of this size need ${bytes(memory)} of memory, more than a tab can count on: choose a smaller size or fewer pictures.`,
+    );
   }
   const smallest = [...classes].sort((a, b) => a.files.length - b.files.length)[0];
   if (smallest && smallest.files.length >= 2 && smallest.files.length < FEW) {
-    notes.push(`“${smallest.name}” has only ${plural(smallest.files.length, "picture")}: it works, but a few dozen teach a network more.`);
+    notes.push(
+      `“${smallest.name}” has only ${plural(smallest.files.length, "picture")}: it works, but a few dozen teach a network more.`,
+    );
   }
   if (smallest && smallest.files.length >= 2 && settings.imagesPerClass > trainingImages(smallest.files.length)) {
-    notes.push(`That is more images per class than “${smallest.name}” has to distil from, so all of them start from noise.`);
+    notes.push(
+      `That is more images per class than “${smallest.name}” has to distil from, so all of them start from noise.`,
+    );
   }
   const summary = `${plural(pictures, "picture")} in ${plural(classes.length, "class", "classes")} become ${count(classes.length * settings.imagesPerClass)}, at ${settings.size} × ${settings.size}; decoded, they take ${bytes(memory)} of memory. A fifth of each class is held out to test on.`;
   return { problems, notes, summary };

@@ -62,7 +62,9 @@ function display(file: File, set: Distilled): void {
     ["Made from", `data with fingerprint ${set.fingerprint}`],
     ["File", bytes(file.size)],
   ];
-  byId("share-facts", HTMLDListElement).replaceChildren(...facts.map(([name, text]) => make("div", {}, make("dt", {}, name), make("dd", {}, text))));
+  byId("share-facts", HTMLDListElement).replaceChildren(
+    ...facts.map(([name, text]) => make("div", {}, make("dt", {}, name), make("dd", {}, text))),
+  );
   byId("share-recipe", HTMLElement).textContent = set.recipe;
   showDownloads(byId("share-downloads", HTMLUListElement), messages, set);
   goTo(section);

@@ -94,11 +94,17 @@ export class Store {
   }
 
   async checkpoint(run: SavedRun, bytes: Uint8Array): Promise<void> {
-    await this.#putAll([["run", run], ["checkpoint", bytes]]);
+    await this.#putAll([
+      ["run", run],
+      ["checkpoint", bytes],
+    ]);
   }
 
   async finish(run: SavedRun, result: Uint8Array): Promise<void> {
-    await this.#putAll([["run", { ...run, state: "finished" } satisfies SavedRun], ["result", result]]);
+    await this.#putAll([
+      ["run", { ...run, state: "finished" } satisfies SavedRun],
+      ["result", result],
+    ]);
   }
 
   run(): Promise<SavedRun | undefined> {

@@ -17,7 +17,12 @@ export const LONGEST_TASK = 100;
 const TASKS = "disabled-by-default-devtools.timeline";
 const ARTEFACTS = fileURLToPath(new URL("artefacts/", import.meta.url));
 const EXECUTABLE = process.env.CHROMIUM ?? "/usr/bin/chromium";
-const COMMON = ["--no-sandbox", "--headless=new", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"];
+const COMMON = [
+  "--no-sandbox",
+  "--headless=new",
+  "--use-fake-device-for-media-stream",
+  "--use-fake-ui-for-media-stream",
+];
 const FLAGS = {
   cpu: ["--disable-features=WebGPU", "--disable-gpu"],
   webgpu: ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan"],
@@ -27,7 +32,11 @@ const FLAGS = {
 export async function start(engine) {
   const server = await serve();
   // Playwright's own flag for it asks for the old headless mode, which has no WebGPU.
-  const browser = await chromium.launch({ executablePath: EXECUTABLE, headless: false, args: [...COMMON, ...FLAGS[engine]] });
+  const browser = await chromium.launch({
+    executablePath: EXECUTABLE,
+    headless: false,
+    args: [...COMMON, ...FLAGS[engine]],
+  });
   return {
     server,
     browser,
@@ -41,7 +50,11 @@ export async function start(engine) {
 
 /** A new, empty profile at the demo's start, with its service worker ready. */
 async function open(browser, server, { path = "index.html", prepare, ...options } = {}) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, permissions: ["camera"], ...options });
+  const context = await browser.newContext({
+    viewport: { width: 1280, height: 800 },
+    permissions: ["camera"],
+    ...options,
+  });
   const page = await context.newPage();
   const complaints = [];
   page.on("console", (message) => {
@@ -86,7 +99,9 @@ export async function longestTask({ page, browser }, act) {
   }
   const { traceEvents } = JSON.parse(trace.toString("utf8"));
   const thread = ({ pid, tid }) => `${pid} ${tid}`;
-  const pages = new Set(traceEvents.filter(({ name, args }) => name === "thread_name" && args.name === "CrRendererMain").map(thread));
+  const pages = new Set(
+    traceEvents.filter(({ name, args }) => name === "thread_name" && args.name === "CrRendererMain").map(thread),
+  );
   const tasks = traceEvents.filter((event) => event.name === "RunTask" && event.ph === "X" && pages.has(thread(event)));
   assert.ok(tasks.length > 0, "there are tasks in the trace");
   return Math.max(...tasks.map(({ tdur }) => tdur)) / 1000;

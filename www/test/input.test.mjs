@@ -16,8 +16,10 @@ after(() => demo.close());
 
 const names = (page) => page.$$eval(".card [data-part=name]", (inputs) => inputs.map(({ value }) => value));
 const counts = (page) => page.$$eval(".card .count", (places) => places.map(({ textContent }) => textContent));
-const messages = (page) => page.$$eval("#input-messages .message", (places) => places.map(({ textContent }) => textContent));
-const problems = (page) => page.$$eval("#settings-problems .message", (places) => places.map(({ textContent }) => textContent));
+const messages = (page) =>
+  page.$$eval("#input-messages .message", (places) => places.map(({ textContent }) => textContent));
+const problems = (page) =>
+  page.$$eval("#settings-problems .message", (places) => places.map(({ textContent }) => textContent));
 
 test("a dropped folder becomes classes, whatever else lies in it", async () => {
   const opened = await demo.open();
@@ -91,7 +93,9 @@ test("sizes in a zip are not believed", async () => {
   const opened = await demo.open();
   const { page } = opened;
   // 120 MB of zeros, packed to 120 kB, beside a picture that is what it says.
-  const bomb = zip([{ path: "a/bomb.png", data: Buffer.alloc(120e6) }, firstOfEach(1)[0]], (data) => deflateRawSync(data));
+  const bomb = zip([{ path: "a/bomb.png", data: Buffer.alloc(120e6) }, firstOfEach(1)[0]], (data) =>
+    deflateRawSync(data),
+  );
   bomb.writeUInt32LE(100, 22);
   await page.setInputFiles("#choose-files", { name: "bomb.zip", mimeType: "application/zip", buffer: bomb });
   await page.waitForSelector(".card");
@@ -111,14 +115,18 @@ test("what cannot be distilled is told before it starts", async () => {
   ]);
   await page.setInputFiles("#choose-folder", folder);
   await page.waitForSelector(".card");
-  assert.deepEqual(await problems(page), ["There is one class only, “cats”: add another, so that there is something to tell apart."]);
+  assert.deepEqual(await problems(page), [
+    "There is one class only, “cats”: add another, so that there is something to tell apart.",
+  ]);
   assert.equal(await page.isDisabled("#start"), true);
   assert.match(await page.textContent("#settings-notes"), /“cats” has only 3 pictures/);
   // A picture alone is a class of its own.
   await page.setInputFiles("#choose-files", { name: "dog.png", mimeType: "image/png", buffer: first.data });
   await page.waitForFunction(() => document.querySelectorAll(".card").length === 2);
   assert.deepEqual(await names(page), ["cats", "Class 1"]);
-  assert.deepEqual(await problems(page), ["“Class 1” has one picture: a class needs two, one to distil and one to test on."]);
+  assert.deepEqual(await problems(page), [
+    "“Class 1” has one picture: a class needs two, one to distil and one to test on.",
+  ]);
   await page.fill("#per-class", "0");
   assert.match((await problems(page)).at(-1), /whole number from 1 to 50/);
   await wellBehaved(opened);

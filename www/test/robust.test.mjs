@@ -47,7 +47,10 @@ test("it can be installed", async () => {
   const { installabilityErrors } = await session.send("Page.getInstallabilityErrors");
   const found = installabilityErrors.map(({ errorId }) => errorId);
   // The profiles of tests are incognito ones.
-  assert.deepEqual(found.filter((id) => id !== "in-incognito"), []);
+  assert.deepEqual(
+    found.filter((id) => id !== "in-incognito"),
+    [],
+  );
 });
 
 test("within the site, an address that is not a file of the page does not reach the network", async () => {
@@ -62,19 +65,29 @@ test("within the site, an address that is not a file of the page does not reach 
       }),
   );
   assert.equal(status, "refused");
-  assert.deepEqual(demo.server.asked.filter((path) => path.includes("picture.png")), []);
+  assert.deepEqual(
+    demo.server.asked.filter((path) => path.includes("picture.png")),
+    [],
+  );
 });
 
 test("pictures that cannot be read are left out and named", async () => {
   const opened = await demo.open();
   const { page } = opened;
   const pictures = firstOfEach(4).filter(({ path }) => /^(Bag|Dress)/.test(path));
-  const folder = folderOf([...pictures, { path: "Bag/torn.png", data: pictures[0].data.subarray(0, 40) }, { path: "Dress/empty.jpg", data: Buffer.alloc(0) }]);
+  const folder = folderOf([
+    ...pictures,
+    { path: "Bag/torn.png", data: pictures[0].data.subarray(0, 40) },
+    { path: "Dress/empty.jpg", data: Buffer.alloc(0) },
+  ]);
   await page.setInputFiles("#choose-folder", folder);
   await page.waitForSelector(".card");
   await page.click("#start");
   await running(page);
-  assert.match(await page.textContent("#run-messages"), /2 pictures could not be read and were left out: “torn\.png”, “empty\.jpg”\./);
+  assert.match(
+    await page.textContent("#run-messages"),
+    /2 pictures could not be read and were left out: “torn\.png”, “empty\.jpg”\./,
+  );
   await page.click("#cancel");
   await wellBehaved(opened);
 });
@@ -87,7 +100,10 @@ test("a class of which too little can be read is told, and nothing is lost", asy
   await page.waitForSelector(".card");
   await page.click("#start");
   await page.waitForSelector("#settings-problems .problem");
-  assert.equal(await page.textContent("#settings-problems"), "Fewer than two pictures of “Bag” can be read: add some, or remove the class.");
+  assert.equal(
+    await page.textContent("#settings-problems"),
+    "Fewer than two pictures of “Bag” can be read: add some, or remove the class.",
+  );
   assert.equal(await page.locator(".card").count(), 2);
 });
 
@@ -97,7 +113,11 @@ test("5,000 pictures are read without holding up the page", { timeout: 3 * MINUT
   const buffer = zip(firstOfEach(500));
   const longest = await longestTask(opened, async () => {
     await page.setInputFiles("#choose-files", { name: "many.zip", mimeType: "application/zip", buffer });
-    await page.waitForFunction(() => document.querySelector("#class-summary").textContent.includes("5,000"), undefined, { timeout: MINUTES });
+    await page.waitForFunction(
+      () => document.querySelector("#class-summary").textContent.includes("5,000"),
+      undefined,
+      { timeout: MINUTES },
+    );
     await page.click("#start");
     await running(page);
   });
@@ -130,7 +150,9 @@ test("a tab that goes to the background keeps a checkpoint at once", async () =>
   await page.waitForSelector(".card");
   await page.click("#start");
   await running(page);
-  await page.waitForFunction(() => Number(document.querySelector("#run").dataset.losses) >= 1, undefined, { timeout: MINUTES });
+  await page.waitForFunction(() => Number(document.querySelector("#run").dataset.losses) >= 1, undefined, {
+    timeout: MINUTES,
+  });
   await page.evaluate(() => {
     Object.defineProperty(document, "hidden", { get: () => true });
     document.dispatchEvent(new Event("visibilitychange"));

@@ -27,7 +27,9 @@ export async function serve() {
     const { pathname } = new URL(request.url, "http://localhost");
     asked.push(pathname);
     if (pathname === FRAME) {
-      response.writeHead(200, { "content-type": TYPES[".html"] }).end(`<iframe src="${address}index.html" width="1000" height="700"></iframe>`);
+      response
+        .writeHead(200, { "content-type": TYPES[".html"] })
+        .end(`<iframe src="${address}index.html" width="1000" height="700"></iframe>`);
       return;
     }
     const path = pathname.endsWith("/") ? `${pathname}index.html` : pathname;

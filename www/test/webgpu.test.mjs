@@ -32,14 +32,19 @@ function keepDevices() {
   globalThis.workers = [];
   globalThis.Worker = class extends NativeWorker {
     constructor(url, options) {
-      super(URL.createObjectURL(new Blob([`import ${JSON.stringify(String(url))};${keeper}`], { type: "text/javascript" })), options);
+      super(
+        URL.createObjectURL(new Blob([`import ${JSON.stringify(String(url))};${keeper}`], { type: "text/javascript" })),
+        options,
+      );
       globalThis.workers.push(this);
     }
   };
 }
 
 const iterations = (page, least) =>
-  page.waitForFunction((count) => Number(document.querySelector("#run").dataset.losses) >= count, least, { timeout: 3 * MINUTES });
+  page.waitForFunction((count) => Number(document.querySelector("#run").dataset.losses) >= count, least, {
+    timeout: 3 * MINUTES,
+  });
 
 test("a run survives the loss of its device", { timeout: 6 * MINUTES }, async () => {
   const opened = await demo.open({ bypassCSP: true, prepare: keepDevices });

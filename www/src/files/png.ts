@@ -14,7 +14,10 @@ export async function png(width: number, height: number, rgba: Uint8ClampedArray
   view.setUint32(4, height);
   header.set([EIGHT_BITS, RGB, 0, 0, 0], 8);
   const data = await deflate(lines(width, height, rgba));
-  return new Blob([new Uint8Array(SIGNATURE), ...chunk("IHDR", header), ...chunk("IDAT", data), ...chunk("IEND", new Uint8Array(0))], { type: "image/png" });
+  return new Blob(
+    [new Uint8Array(SIGNATURE), ...chunk("IHDR", header), ...chunk("IDAT", data), ...chunk("IEND", new Uint8Array(0))],
+    { type: "image/png" },
+  );
 }
 
 /** Each line as red, green, blue, after a byte that says "unfiltered". */

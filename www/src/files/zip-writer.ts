@@ -18,7 +18,28 @@ export function zip(entries: readonly Entry[]): Blob {
   let offset = 0;
   for (const { path, data } of entries) {
     const name = new TextEncoder().encode(path);
-    const common = [2, VERSION, 2, UTF8_NAMES, 2, 0, 2, 0, 2, DATE, 4, crc32(data), 4, data.length, 4, data.length, 2, name.length, 2, 0];
+    const common = [
+      2,
+      VERSION,
+      2,
+      UTF8_NAMES,
+      2,
+      0,
+      2,
+      0,
+      2,
+      DATE,
+      4,
+      crc32(data),
+      4,
+      data.length,
+      4,
+      data.length,
+      2,
+      name.length,
+      2,
+      0,
+    ];
     const local = fields(4, 0x04034b50, ...common);
     body.push(local, name, data);
     directory.push(fields(4, 0x02014b50, 2, VERSION, ...common, 2, 0, 2, 0, 2, 0, 4, 0, 4, offset), name);

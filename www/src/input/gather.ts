@@ -93,11 +93,15 @@ async function sort(found: Found[]): Promise<Gathering> {
     }
   }
   if (others > 0) {
-    gathering.problems.push(`${count(others)} ${others === 1 ? "file is not a picture and was" : "files are not pictures and were"} left out.`);
+    gathering.problems.push(
+      `${count(others)} ${others === 1 ? "file is not a picture and was" : "files are not pictures and were"} left out.`,
+    );
   }
   if (gathering.pictures.length > MOST_PICTURES) {
     gathering.pictures.length = MOST_PICTURES;
-    gathering.problems.push(`Only the first ${count(MOST_PICTURES)} pictures were taken, which is as many as a tab can hold.`);
+    gathering.problems.push(
+      `Only the first ${count(MOST_PICTURES)} pictures were taken, which is as many as a tab can hold.`,
+    );
   }
   return gathering;
 }

@@ -48,7 +48,11 @@ export class Camera {
     try {
       this.#stream = await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 480 }, audio: false });
     } catch {
-      say(this.#message, "problem", "The camera cannot be used: allow it for this page in the browser's settings, or choose files instead.");
+      say(
+        this.#message,
+        "problem",
+        "The camera cannot be used: allow it for this page in the browser's settings, or choose files instead.",
+      );
       return;
     }
     if (!this.#dialog.open) {
@@ -76,11 +80,17 @@ export class Camera {
     const side = Math.min(videoWidth, videoHeight);
     const folder = this.#name.value.trim();
     if (side === 0 || folder === "") {
-      say(this.#message, "problem", folder === "" ? "Give the class a name first." : "The camera shows nothing yet: wait a moment.");
+      say(
+        this.#message,
+        "problem",
+        folder === "" ? "Give the class a name first." : "The camera shows nothing yet: wait a moment.",
+      );
       return;
     }
     const canvas = new OffscreenCanvas(SIDE, SIDE);
-    canvas.getContext("2d")?.drawImage(this.#video, (videoWidth - side) / 2, (videoHeight - side) / 2, side, side, 0, 0, SIDE, SIDE);
+    canvas
+      .getContext("2d")
+      ?.drawImage(this.#video, (videoWidth - side) / 2, (videoHeight - side) / 2, side, side, 0, 0, SIDE, SIDE);
     const blob = await canvas.convertToBlob({ type: "image/jpeg", quality: 0.92 });
     this.#taken.push({ folder, file: new File([blob], `camera ${this.#taken.length + 1}.jpg`, { type: blob.type }) });
     say(this.#message, "note");
@@ -88,7 +98,8 @@ export class Camera {
   }
 
   #showCount(): void {
-    this.#count.textContent = this.#taken.length === 0 ? "None taken yet" : `${plural(this.#taken.length, "picture")} taken`;
+    this.#count.textContent =
+      this.#taken.length === 0 ? "None taken yet" : `${plural(this.#taken.length, "picture")} taken`;
   }
 
   #close(): void {

@@ -84,13 +84,19 @@ function list(contents: DataView): Listed[] {
   const decoder = new TextDecoder();
   let at = 0;
   while (at + CENTRAL.size <= contents.byteLength && contents.getUint32(at, true) === CENTRAL.signature) {
-    const [name, extra, comment] = [28, 30, 32].map((field) => contents.getUint16(at + field, true)) as [number, number, number];
+    const [name, extra, comment] = [28, 30, 32].map((field) => contents.getUint16(at + field, true)) as [
+      number,
+      number,
+      number,
+    ];
     const end = at + CENTRAL.size + name;
     if (end > contents.byteLength) {
       break;
     }
     entries.push({
-      path: decoder.decode(new Uint8Array(contents.buffer, contents.byteOffset + at + CENTRAL.size, name)).replaceAll("\\", "/"),
+      path: decoder
+        .decode(new Uint8Array(contents.buffer, contents.byteOffset + at + CENTRAL.size, name))
+        .replaceAll("\\", "/"),
       flags: contents.getUint16(at + 8, true),
       method: contents.getUint16(at + 10, true),
       sum: contents.getUint32(at + 16, true),
@@ -122,7 +128,9 @@ async function readEntry(archive: File, headers: Window, entry: Listed): Promise
     return new File([data], name);
   }
   if (entry.method !== DEFLATED) {
-    return new ZipError(`“${name}” in “${archive.name}” is packed in a way that browsers do not know and was left out.`);
+    return new ZipError(
+      `“${name}” in “${archive.name}” is packed in a way that browsers do not know and was left out.`,
+    );
   }
   const unpacked = await inflate(data, entry.sum);
   return unpacked ? new File(unpacked, name) : damaged;
