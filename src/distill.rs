@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    checksum::crc32,
     data::{Dataset, Distilled, LossPoint, Normalisation, Planes, Versions},
     engine::{Engine, Executor},
     error::{Error, Result},
@@ -314,7 +315,7 @@ impl Distillation {
         };
         let mut bytes = MAGIC.to_vec();
         bytes.extend(postcard::to_stdvec(&saved).map_err(|error| Error::Format(error.to_string()))?);
-        bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
+        bytes.extend(crc32(&bytes).to_le_bytes());
         Ok(bytes)
     }
 
@@ -424,7 +425,7 @@ impl Saved {
     fn read(bytes: &[u8]) -> Result<Saved> {
         let body = bytes.len().checked_sub(4).filter(|&body| body >= MAGIC.len() && bytes.starts_with(MAGIC));
         let body = body.ok_or_else(|| Error::Format("this is no checkpoint of a run".into()))?;
-        if crc32fast::hash(&bytes[..body]).to_le_bytes() != bytes[body..] {
+        if crc32(&bytes[..body]).to_le_bytes() != bytes[body..] {
             return Err(Error::Format("the checkpoint is damaged: its checksum is wrong".into()));
         }
         postcard::from_bytes(&bytes[MAGIC.len()..body])

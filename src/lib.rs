@@ -1,5 +1,6 @@
 //! Attar distils a labelled image data set into a few synthetic images per class.
 pub mod bench;
+mod checksum;
 pub mod data;
 pub mod distill;
 pub mod engine;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    checksum::crc32,
     data::{Dataset, Normalisation},
     engine::{Data, Engine, Executor},
     error::{Error, Result},
@@ -55,7 +56,7 @@ impl Pool {
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
         bytes.extend(postcard::to_stdvec(self).unwrap_or_default());
-        bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
+        bytes.extend(crc32(&bytes).to_le_bytes());
         bytes
     }
 
@@ -66,7 +67,7 @@ impl Pool {
     pub fn from_bytes(bytes: &[u8]) -> Result<Pool> {
         let body = bytes.len().checked_sub(4).filter(|&body| body >= MAGIC.len() && bytes.starts_with(MAGIC));
         let body = body.ok_or_else(|| Error::Format("this is no pool file: make one with `attar pool`".into()))?;
-        if crc32fast::hash(&bytes[..body]).to_le_bytes() != bytes[body..] {
+        if crc32(&bytes[..body]).to_le_bytes() != bytes[body..] {
             return Err(Error::Format("the pool file is damaged: its checksum is wrong".into()));
         }
         postcard::from_bytes(&bytes[MAGIC.len()..body])

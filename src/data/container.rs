@@ -21,7 +21,7 @@ use flate2::write::DeflateEncoder;
 use serde::{Deserialize, Serialize};
 
 use super::{DEFLATE_RATIO, Distilled, LossPoint, Normalisation, Planes, Versions};
-use crate::{Error, Result};
+use crate::{Error, Result, checksum::crc32};
 
 /// The version of the format that [`write()`] writes.
 pub const FORMAT: u16 = 1;
@@ -66,7 +66,7 @@ pub fn write(set: &Distilled) -> Result<Vec<u8>> {
     let mut encoder = DeflateEncoder::new(bytes, Compression::best());
     encoder.write_all(&payload(set)).map_err(unwritable)?;
     let mut bytes = encoder.finish().map_err(unwritable)?;
-    let checksum = crc32fast::hash(&bytes);
+    let checksum = crc32(&bytes);
     bytes.extend(checksum.to_le_bytes());
     Ok(bytes)
 }
@@ -88,7 +88,7 @@ pub fn read(bytes: &[u8]) -> Result<Distilled> {
         )));
     }
     let end = bytes.len().checked_sub(CHECKSUM).filter(|&end| end >= PREFIX).ok_or_else(damaged)?;
-    if field(bytes, end).map(u32::from_le_bytes) != Some(crc32fast::hash(&bytes[..end])) {
+    if field(bytes, end).map(u32::from_le_bytes) != Some(crc32(&bytes[..end])) {
         return Err(damaged());
     }
     let header_length = u32::from_le_bytes(field(bytes, PREFIX - 4).ok_or_else(damaged)?) as usize;
@@ -237,7 +237,7 @@ mod tests {
     /// The same file with a right checksum, so that what lies behind it is reached.
     fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
         let end = bytes.len() - CHECKSUM;
-        let checksum = crc32fast::hash(&bytes[..end]);
+        let checksum = crc32(&bytes[..end]);
         bytes[end..].copy_from_slice(&checksum.to_le_bytes());
         bytes
     }

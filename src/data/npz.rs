@@ -8,7 +8,7 @@ use std::io::Write as _;
 use flate2::{Compression, write::DeflateEncoder};
 
 use super::{Distilled, Planes};
-use crate::{Error, Result};
+use crate::{Error, Result, checksum::crc32};
 
 /// The bytes of an `.npz` file with these arrays; the same set gives the same bytes.
 ///
@@ -91,7 +91,7 @@ impl Archive {
         let written = encoder.write_all(content).and_then(|()| encoder.finish());
         let packed = written.map_err(|error| Error::Data(format!("{name} cannot be packed: {error}")))?;
         let mut entry = COMMON.to_vec();
-        entry.extend(crc32fast::hash(content).to_le_bytes());
+        entry.extend(crc32(content).to_le_bytes());
         entry.extend(word(packed.len())?);
         entry.extend(word(content.len())?);
         entry.extend((name.len() as u16).to_le_bytes());
@@ -166,7 +166,7 @@ mod tests {
             let from = local + 30 + at(local + 26, 2) + at(local + 28, 2);
             let mut content = Vec::new();
             flate2::read::DeflateDecoder::new(&bytes[from..from + packed]).read_to_end(&mut content).unwrap();
-            assert_eq!((content.len(), crc32fast::hash(&content) as usize), (size, at(place + 16, 4)));
+            assert_eq!((content.len(), crc32(&content) as usize), (size, at(place + 16, 4)));
             files.push((String::from_utf8(bytes[place + 46..place + 46 + name].to_vec()).unwrap(), content));
             place += 46 + name + at(place + 30, 2) + at(place + 32, 2);
         }
