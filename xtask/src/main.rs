@@ -32,8 +32,6 @@ fn main() -> ExitCode {
         ["serve"] => web::serve(),
         ["bench-wasm"] => wasm::bench(),
         ["bench-web"] => web::bench(),
-        // A step of the tests.
-        ["webgpu-tests"] => web::build_suite(),
         [] | ["help" | "--help" | "-h"] => {
             println!("{HELP}");
             ExitCode::SUCCESS

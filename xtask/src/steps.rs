@@ -24,8 +24,8 @@ pub struct Step {
 
 /// What there is to do.
 pub enum Action {
-    /// Counts as one: passed if the command exits with 0.
-    Check(Command),
+    /// Counts as one: passed if each of the commands exits with 0.
+    Check(Vec<Command>),
     /// Counts each test that the command's libtest binaries, or Node's test runner, report.
     Tests(Command),
     /// Counts as one skipped; the sentence says what to do about it.
@@ -91,7 +91,7 @@ fn tests(adapter: &Need) -> Step {
 
 /// Passed if this command succeeds.
 pub fn check(name: &'static str, command: Command) -> Step {
-    Step { name, action: Action::Check(command) }
+    Step { name, action: Action::Check(vec![command]) }
 }
 
 /// The cargo that runs us, at the root of the workspace.

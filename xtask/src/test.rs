@@ -46,7 +46,7 @@ fn run_step(step: Step) -> Outcome {
     println!("\n== {} ==", step.name);
     let start = Instant::now();
     let result = match step.action {
-        Action::Check(command) => run_check(command),
+        Action::Check(commands) => run_check(commands),
         Action::Tests(command) => run_tests(command),
         Action::Skip(what_to_do) => Ok((Counts::ONE_SKIPPED, Some(what_to_do))),
     };
@@ -54,9 +54,13 @@ fn run_step(step: Step) -> Outcome {
     Outcome { name: step.name, remark, counts, took: start.elapsed() }
 }
 
-fn run_check(mut command: Command) -> io::Result<(Counts, Option<String>)> {
-    let status = command.status()?;
-    Ok((if status.success() { Counts::ONE_PASSED } else { Counts::ONE_FAILED }, None))
+fn run_check(commands: Vec<Command>) -> io::Result<(Counts, Option<String>)> {
+    for mut command in commands {
+        if !command.status()?.success() {
+            return Ok((Counts::ONE_FAILED, None));
+        }
+    }
+    Ok((Counts::ONE_PASSED, None))
 }
 
 fn run_tests(mut command: Command) -> io::Result<(Counts, Option<String>)> {

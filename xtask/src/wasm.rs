@@ -1,7 +1,7 @@
 //! The core in WebAssembly: checked for the browser, tested and measured under Node.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, ExitCode},
 };
 
@@ -28,7 +28,7 @@ pub fn steps() -> Vec<Step> {
     steps.push(met(&target, check("clippy for the tests for wasm32", clippy_for("attar-wasm-tests", &[]))));
     let on_webgpu = clippy_for("attar-wasm-tests", &["--features", "webgpu"]);
     steps.push(met(&target, check("clippy for the tests on WebGPU", on_webgpu)));
-    steps.push(met(&target, check("build of the tests for wasm32", build(&[]))));
+    steps.push(met(&target, check("build of the tests for wasm32", build())));
     let tests = Step { name: "tests under Node", action: Action::Tests(node(&[])) };
     steps.push(met(&target, met(&setup::node(), tests)));
     steps
@@ -42,7 +42,7 @@ pub fn bench() -> ExitCode {
             return ExitCode::FAILURE;
         }
     }
-    let succeeded = [build(&[]), node(&["--bench"])].iter_mut().all(setup::succeeds);
+    let succeeded = [build(), node(&["--bench"])].iter_mut().all(setup::succeeds);
     if succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -72,23 +72,40 @@ fn clippy_for(package: &str, features: &[&str]) -> Command {
     command
 }
 
-/// Builds the tests, for Node or, with the feature `webgpu`, for a page.
-pub fn build(features: &[&str]) -> Command {
+fn build() -> Command {
     let mut command = cargo(&["build", "--release", "--package", "attar-wasm-tests", "--target", WASM_TARGET]);
-    command.args(features).arg("--target-dir").arg(folder()).env("RUSTFLAGS", FLAGS);
+    command.arg("--target-dir").arg(folder()).env("RUSTFLAGS", FLAGS);
     command
+}
+
+/// What tests on WebGPU in a browser load, as a JavaScript module in [`browser_tests`].
+pub fn build_browser_tests() -> Vec<Command> {
+    let mut compile = build();
+    compile.args(["--features", "webgpu"]);
+    vec![compile, bindgen(&file(), &browser_tests())]
+}
+
+/// Where [`build_browser_tests`] puts it.
+pub fn browser_tests() -> PathBuf {
+    folder().join("webgpu-tests")
+}
+
+/// Makes a JavaScript module of a WebAssembly file.
+pub fn bindgen(wasm: &Path, to: &Path) -> Command {
+    let mut command = cargo(&["run", "--release", "--package", "xtask-bindgen", "--"]);
+    command.arg(wasm).arg(to);
+    command
+}
+
+fn file() -> PathBuf {
+    folder().join(WASM_TARGET).join("release/attar_wasm_tests.wasm")
 }
 
 fn node(arguments: &[&str]) -> Command {
     let mut command = Command::new("node");
     command.arg(root().join("tests/wasm/run.mjs"));
-    command.arg(tests()).args(arguments);
+    command.arg(file()).args(arguments);
     command
-}
-
-/// What [`build`] made last.
-pub fn tests() -> PathBuf {
-    folder().join(WASM_TARGET).join("release/attar_wasm_tests.wasm")
 }
 
 /// Flags for the compiler rebuild everything, so that what is built with them has a target folder of its own.

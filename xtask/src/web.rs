@@ -20,10 +20,10 @@ use crate::{
 const PACKAGE: &str = "wasm/npm";
 /// The folder of the demo.
 const DEMO: &str = "www";
+/// The folder of the benches in a browser.
+const BENCHES: &str = "benches/web";
 /// The folder of the tests in a browser.
 const BROWSER_TESTS: &str = "tests/web";
-/// The folder of the comparison with other libraries.
-const BENCHES: &str = "benches/web";
 
 /// Without these, nothing here can be built.
 fn needs() -> [Need; 2] {
@@ -39,8 +39,7 @@ pub fn build() -> ExitCode {
         }
     }
     let glue = root().join(PACKAGE).join("src/glue");
-    let mut bindgen = cargo(&["run", "--release", "--package", "xtask-bindgen", "--"]);
-    bindgen.arg(webassembly()).arg(glue);
+    let bindgen = wasm::bindgen(&webassembly(), &glue);
     let package = [compile(), bindgen].iter_mut().all(setup::succeeds) && built(PACKAGE);
     let demo = !root().join(DEMO).join("package.json").exists() || built(DEMO);
     if package && demo { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -51,34 +50,12 @@ pub fn serve() -> ExitCode {
     serve::run(&root().join(DEMO).join("dist"))
 }
 
-/// Builds the tests of `tests/wasm` for a page, and its module in JavaScript.
-fn suite() -> bool {
-    let mut bindgen = cargo(&["run", "--release", "--package", "xtask-bindgen", "--"]);
-    bindgen.arg(wasm::tests()).arg(suite_folder());
-    [wasm::build(&["--features", "webgpu"]), bindgen].iter_mut().all(setup::succeeds)
-}
-
-fn suite_folder() -> PathBuf {
-    wasm::folder().join("webgpu-tests")
-}
-
-/// `cargo xtask webgpu-tests`: builds what the tests in Chromium run on WebGPU.
-pub fn build_suite() -> ExitCode {
-    if suite() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-/// `cargo xtask bench-web`: times WebGPU beside other libraries in one Chromium.
+/// `cargo xtask bench-web`: times WebGPU in Chromium beside other libraries.
 pub fn bench() -> ExitCode {
-    for need in needs().into_iter().chain([setup::chromium()]) {
-        if let Need::Unmet(what_to_do) = need {
-            eprintln!("error: {what_to_do}");
-            return ExitCode::FAILURE;
-        }
-    }
     let mut run = Command::new("node");
-    run.current_dir(root().join(BENCHES)).arg("run.mjs").arg(suite_folder());
-    let succeeded = suite() && installed(BENCHES) && setup::succeeds(&mut run);
-    if succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    run.arg(root().join(BENCHES).join("run.mjs")).arg(wasm::browser_tests());
+    let built = wasm::build_browser_tests().iter_mut().all(setup::succeeds) && installed(BENCHES);
+    if built && setup::succeeds(&mut run) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// The build, then the tests under Node and in a browser.
@@ -86,11 +63,9 @@ pub fn steps() -> Vec<Step> {
     let [target, node] = needs();
     let mut this = Command::new(env::current_exe().unwrap_or_else(|_| "cargo-xtask".into()));
     this.arg("web");
-    let mut suite = Command::new(this.get_program());
-    suite.arg("webgpu-tests");
     let under_node = Step { name: "tests of the npm package", action: Action::Tests(node_tests(PACKAGE)) };
-    let build = check("build of the npm package and the demo", this);
-    let mut steps = vec![build, under_node, check("build of the tests on WebGPU", suite)];
+    let suite = Step { name: "build of the tests on WebGPU", action: Action::Check(wasm::build_browser_tests()) };
+    let mut steps = vec![check("build of the npm package and the demo", this), under_node, suite];
     for (folder, name) in [(BROWSER_TESTS, "tests in Chromium"), (DEMO, "tests of the demo")] {
         if root().join(folder).join("test").is_dir() {
             let tests = Step { name, action: Action::Tests(node_tests(folder)) };
@@ -132,7 +107,8 @@ fn node_tests(folder: &str) -> Command {
     command.current_dir(root().join(folder)).args(["--test", "--test-reporter=tap"]);
     // Built by the tests before these; results are compared with it.
     command.env("ATTAR", target().join("release").join(format!("attar{EXE_SUFFIX}")));
-    command.args(test_files(&root().join(folder).join("test"))).env("ATTAR_WEBGPU_TESTS", suite_folder());
+    command.env("ATTAR_WEBGPU_TESTS", wasm::browser_tests());
+    command.args(test_files(&root().join(folder).join("test")));
     command
 }
 
