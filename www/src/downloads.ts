@@ -17,7 +17,7 @@ interface Kind {
 const KINDS: readonly Kind[] = [
   {
     name: ".attar file",
-    what: "the whole set with its recipe; opens here and on the command line",
+    what: "with its recipe; opens here and on the command line",
     file: "distilled.attar",
     content: async (set) => new Blob([set.bytes.slice()], { type: "application/octet-stream" }),
   },

@@ -40,7 +40,7 @@ export function duration(seconds: number): string {
 
 /** 78.5 % */
 export function percent(fraction: number, digits = 1): string {
-  return `${(fraction * 100).toFixed(digits)} %`;
+  return `${(fraction * 100).toFixed(digits)}\u00a0%`;
 }
 
 /** Three significant digits, without an exponent where it reads well. */

@@ -9,7 +9,7 @@ import {
   type LabelledImages,
 } from "attar/inlined";
 import { byId, make, show } from "./dom.ts";
-import { count, percent, plural } from "./format.ts";
+import { percent, plural } from "./format.ts";
 import { announce, explain, isAbort, say } from "./messages.ts";
 
 /** Batches that each network is trained for, at most: enough to tell the sets apart, and under a minute for all on most machines. */
@@ -137,9 +137,14 @@ export class Judge {
   }
 }
 
-function summary(accuracy: Accuracy | undefined, { test, distilled }: Sets): string {
+/** Below this, a few images more or less decide. */
+const FEW_TESTS = 300;
+
+function summary(accuracy: Accuracy | undefined, { test }: Sets): string {
   const networks = accuracy
-    ? `Mean and deviation of ${plural(accuracy.repeats, "network")} (protocol “${accuracy.protocol}”), tested`
-    : "Tested";
-  return `${networks} on ${plural(test.labels.length, "held-out real image")}; guessing gets ${percent(1 / distilled.classes.length, 0)} (the mark), and ${count(1)} more right answer is ${percent(1 / test.labels.length)}.`;
+    ? `Mean and deviation of ${plural(accuracy.repeats, "network")} (protocol “${accuracy.protocol}”)`
+    : "Accuracy";
+  const tests = test.labels.length;
+  const caution = tests < FEW_TESTS ? ` With so few, ${percent(1 / Math.sqrt(tests), 0)} more or less may be chance.` : "";
+  return `${networks} on ${plural(tests, "real image")} held out. The mark is what guessing gets.${caution}`;
 }

@@ -104,6 +104,21 @@ test("sizes in a zip are not believed", async () => {
   await wellBehaved(opened);
 });
 
+test("a file that is too large is left out", async () => {
+  const opened = await demo.open();
+  const { page } = opened;
+  await page.evaluate(() => {
+    const files = new DataTransfer();
+    files.items.add(new File([new Uint8Array(101e6)], "huge.jpg", { type: "image/jpeg" }));
+    const input = document.querySelector("#choose-files");
+    input.files = files.files;
+    input.dispatchEvent(new Event("change"));
+  });
+  await page.waitForSelector("#input-messages .problem");
+  assert.deepEqual(await messages(page), ["“huge.jpg” is larger than 100 MB and was left out."]);
+  await wellBehaved(opened);
+});
+
 test("what cannot be distilled is told before it starts", async () => {
   const opened = await demo.open();
   const { page } = opened;
