@@ -21,7 +21,7 @@ struct Variant {
     depth: usize,
 }
 
-const VARIANTS: [Variant; 8] = [
+const VARIANTS: [Variant; 10] = [
     Variant { lanes: [8, 8], rows: 4, fours: 1, depth: 16 },
     Variant { lanes: [8, 8], rows: 8, fours: 1, depth: 16 },
     Variant { lanes: [8, 8], rows: 8, fours: 2, depth: 8 },
@@ -29,6 +29,8 @@ const VARIANTS: [Variant; 8] = [
     Variant { lanes: [8, 8], rows: 8, fours: 2, depth: 32 },
     Variant { lanes: [4, 8], rows: 8, fours: 2, depth: 16 },
     Variant { lanes: [4, 8], rows: 16, fours: 2, depth: 16 },
+    Variant { lanes: [8, 8], rows: 16, fours: 2, depth: 16 },
+    Variant { lanes: [4, 8], rows: 16, fours: 4, depth: 8 },
     Variant { lanes: [16, 16], rows: 4, fours: 1, depth: 16 },
 ];
 

@@ -19,6 +19,8 @@ const MOST_BINDINGS: usize = 16;
 pub(super) struct Gpu {
     pub device: wgpu::Device,
     pub limits: wgpu::Limits,
+    /// Whether a processor plays the GPU.
+    is_software: bool,
     pub memory: AtomicU64,
     pub queue: Queue,
     pub arena: Arena,
@@ -94,6 +96,7 @@ impl Gpu {
         Ok(Gpu {
             device,
             limits,
+            is_software: adapter.get_info().device_type == wgpu::DeviceType::Cpu,
             memory: AtomicU64::new(0),
             queue,
             arena: Arena::default(),
@@ -114,6 +117,7 @@ impl Gpu {
             binding_words: usize::try_from(self.limits.max_storage_buffer_binding_size / 4).unwrap_or(usize::MAX),
             shared_words: self.limits.max_compute_workgroup_storage_size as usize / 4,
             lanes: self.limits.max_compute_invocations_per_workgroup as usize,
+            sums: if self.is_software { 128 } else { 64 },
         }
     }
 

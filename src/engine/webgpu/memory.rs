@@ -66,11 +66,14 @@ pub(super) struct Caps {
     pub shared_words: usize,
     /// Invocations of a workgroup.
     pub lanes: usize,
+    /// Sums that one lane of a product should keep: as many as there are registers for on a GPU; more on a processor,
+    /// where every load is dear.
+    pub sums: usize,
 }
 
 impl Caps {
     /// What every WebGPU device has.
-    pub const LEAST: Caps = Caps { bindings: 8, binding_words: 32 << 20, shared_words: 4096, lanes: 256 };
+    pub const LEAST: Caps = Caps { bindings: 8, binding_words: 32 << 20, shared_words: 4096, lanes: 256, sums: 64 };
 }
 
 /// The bindings of a dispatch.

@@ -147,7 +147,8 @@ pub(in super::super) fn conv2d_weight_grad(task: &Task<'_>, conv: Conv) -> Vec<K
     }
     return image(line.x + k / (OH * OW) * (CI * H * W) + y * W + x);"
             .into(),
-        neighbours: Neighbours::Terms,
+        // Neighbouring terms would do as well, but what is known of a line is dear.
+        neighbours: Neighbours::Lines,
     };
     let place = "(batch * CO_GROUP + row) * N + column";
     kernels(task, &product, ["image", "grad"], &[grads, pixels], &sizes.constants(), place)

@@ -12,7 +12,7 @@ use crate::engine::webgpu::{
 
 /// How a workgroup's tile is divided among lanes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super) struct Tile {
+struct Tile {
     /// Lanes down and across.
     pub lanes: [usize; 2],
     /// Rows and columns of a lane's block, in fours.
@@ -28,6 +28,9 @@ const LONGEST_SUM: usize = 16 << 10;
 /// Workgroups that keep a device busy.
 const BUSY: usize = 128;
 
+/// Terms from which on a sum is divided rather than made of smaller tiles.
+const LONG_SUM: usize = 4096;
+
 /// Terms below which a sum is not divided for the sake of more workgroups.
 const SHORTEST_PART: usize = 256;
 
@@ -41,17 +44,21 @@ pub(in super::super) struct Product {
 }
 
 impl Tile {
-    /// The tile for a product: as large as its sides fill.
-    pub fn of(product: &Product) -> Tile {
+    /// The tile for a product: as large as its sides fill, with blocks of at most `sums` elements.
+    fn of(product: &Product, sums: usize) -> Tile {
         let side = |size: usize| match size {
             ..=16 => (4, 1),
             17..=32 => (8, 1),
             _ => (8, 2),
         };
-        let (down, across) = (side(product.m), side(product.n));
+        let (mut down, across) = (side(product.m), side(product.n));
+        if product.m > 32 && across.1 == 2 && sums >= 128 {
+            down = (4, 4);
+        }
         let tile = Tile { lanes: [down.0, across.0], fours: [down.1, across.1], depth: 16 };
-        // Few large tiles leave a device idle.
-        if tile.count(product) < BUSY / 2 { Tile { fours: [1, 1], ..tile } } else { tile }
+        // Few large tiles leave a device idle, unless their sums are long enough to be divided.
+        let idle = tile.count(product) < BUSY / 2 && product.k < LONG_SUM;
+        if idle && sums < 128 { Tile { fours: [1, 1], ..tile } } else { tile }
     }
 
     fn rows(self) -> usize {
@@ -73,7 +80,7 @@ impl Tile {
     /// Into how many parts sums are divided, whose results a second kernel joins.
     fn parts(self, product: &Product) -> usize {
         // A second kernel must be worth it.
-        let few = self.count(product) <= BUSY / 4;
+        let few = self.count(product) <= if product.k < LONG_SUM { BUSY / 4 } else { BUSY / 2 };
         let busy = if few { (BUSY / self.count(product)).min(product.k / SHORTEST_PART) } else { 1 };
         busy.max(product.k.div_ceil(LONGEST_SUM)).max(1)
     }
@@ -88,7 +95,7 @@ pub(in super::super) fn kernels(
     constants: &str,
     place: &str,
 ) -> Vec<Kernel> {
-    let tile = Tile::of(product);
+    let tile = Tile::of(product, task.caps().sums);
     let parts = tile.parts(product);
     let len = task.len();
     let scratch = (parts > 1).then(|| task.compiler.scratch(1, parts * len)).and_then(|mut scratch| scratch.pop());
@@ -134,7 +141,7 @@ fn write(
     let (down, across) = (product.m.div_ceil(rows), product.n.div_ceil(columns));
     let part = product.k.div_ceil(parts).next_multiple_of(depth);
     let mut body = format!(
-        "let tile_row = group / {across}u % {down}u * {rows}u;\nlet tile_column = group % {across}u * {columns}u;\nlet batch = \
+        "let tile_a = group / {across}u % {down}u * {rows}u;\nlet tile_b = group % {across}u * {columns}u;\nlet batch = \
          group / {}u % {}u;\nlet y = lane / {}u;\nlet x = lane % {}u;\n",
         down * across,
         product.batches,
@@ -153,14 +160,18 @@ fn write(
             writeln!(body, "var sum_{row}_{four} = vec4<f32>();").ok();
         }
     }
-    writeln!(body, "for (var first = {begin}; first < {end}; first += {depth}u) {{").ok();
     let exact = product.k.is_multiple_of(depth) && (parts == 1 || product.k.is_multiple_of(part));
-    for (name, side, size, total, from) in
-        [("a", &sides[0], rows, product.m, "tile_row"), ("b", &sides[1], columns, product.n, "tile_column")]
-    {
-        let whole = total.is_multiple_of(size);
-        body += &load(name, side.neighbours, (size, whole), from, (tile, exact, end));
+    let mut loads = String::new();
+    for (name, side, size, total) in [("a", &sides[0], rows, product.m), ("b", &sides[1], columns, product.n)] {
+        let operand = Operand { name, size, whole: total.is_multiple_of(size), end: (!exact).then_some(end) };
+        let (before, inside) = match side.neighbours {
+            Neighbours::Lines => operand.by_lines(tile),
+            Neighbours::Terms => (String::new(), operand.by_terms(tile)),
+        };
+        body += &before;
+        loads += &inside;
     }
+    writeln!(body, "for (var first = {begin}; first < {end}; first += {depth}u) {{\n{loads}").ok();
     body += "    workgroupBarrier();\n";
     body += &multiply(tile);
     body += "    workgroupBarrier();\n}\n";
@@ -173,42 +184,85 @@ fn write(
     shader.with(&tiles).groups(tile.count(product) * parts, tile.lanes(), &body)
 }
 
-/// Lanes take turns at the elements of an operand's tile, so that neighbours read neighbours.
-fn load(
-    name: &str,
-    neighbours: Neighbours,
-    (size, whole): (usize, bool),
-    from: &str,
-    (tile, exact, end): (Tile, bool, &str),
-) -> String {
-    let (depth, lanes) = (tile.depth, tile.lanes());
-    let count = size * depth;
-    let (line, k) = match neighbours {
-        Neighbours::Lines => (format!("at % {size}u"), format!("at / {size}u")),
-        Neighbours::Terms => (format!("at / {depth}u"), format!("at % {depth}u")),
-    };
-    let mut checks = Vec::new();
-    if !whole {
-        checks.push(format!("{from} + line < {}", if name == "a" { "M" } else { "N" }));
+/// An operand on its way to workgroup memory.
+struct Operand<'a> {
+    name: &'a str,
+    /// Lines of a tile.
+    size: usize,
+    /// Whether all tiles have as many.
+    whole: bool,
+    /// The end of the terms, if it must be looked after.
+    end: Option<&'a str>,
+}
+
+impl Operand<'_> {
+    /// Neighbouring lanes read neighbouring lines, each lane always the same: what is known of a line is found out once.
+    /// Gives what stands before the loop over terms, and what stands in it.
+    fn by_lines(&self, tile: Tile) -> (String, String) {
+        let (Operand { name, size, .. }, lanes) = (self, tile.lanes());
+        let (mut before, mut inside) = (String::new(), String::new());
+        for turn in 0..size.div_ceil(lanes) {
+            let own = match turn {
+                0 if *size < lanes => format!("lane % {size}u"),
+                0 => "lane".into(),
+                _ => format!("lane + {}u", turn * lanes),
+            };
+            let line = format!("{name}_line_{turn}");
+            writeln!(before, "let {name}_own_{turn} = {own};").ok();
+            writeln!(before, "let {line} = {name}_line(batch, tile_{name} + {name}_own_{turn});").ok();
+            let (first, step) =
+                if *size < lanes { (format!("lane / {size}u"), lanes / size) } else { ("0u".into(), 1) };
+            let is_inside = format!("tile_{name} + {name}_own_{turn} < {}", self.lines());
+            let element = self.element(&line, [(!self.whole).then_some(is_inside), self.is_term()]);
+            writeln!(
+                inside,
+                "    for (var k = {first}; k < {}u; k += {step}u) {{\n{element}        {name}_tile[k * {}u + {name}_own_{turn} / \
+                 4u][{name}_own_{turn} % 4u] = value;\n    }}",
+                tile.depth,
+                size / 4,
+            )
+            .ok();
+        }
+        (before, inside)
     }
-    if !exact {
-        checks.push(format!("first + k < {end}"));
+
+    /// Neighbouring lanes read neighbouring terms.
+    fn by_terms(&self, tile: Tile) -> String {
+        let (Operand { name, size, .. }, lanes, depth) = (self, tile.lanes(), tile.depth);
+        let (k, first, step) = if lanes >= depth {
+            (format!("lane % {depth}u"), format!("lane / {depth}u"), lanes / depth)
+        } else {
+            ("lane".into(), "0u".into(), 1)
+        };
+        let is_inside = (!self.whole).then(|| format!("tile_{name} + line < {}", self.lines()));
+        let element = self.element(&format!("{name}_line(batch, tile_{name} + line)"), [is_inside, self.is_term()]);
+        format!(
+            "    for (var line = {first}; line < {size}u; line += {step}u) {{\n        let k = {k};\n{element}        \
+             {name}_tile[k * {}u + line / 4u][line % 4u] = value;\n    }}\n",
+            size / 4,
+        )
     }
-    let element = format!("value = {name}_at({name}_line(batch, {from} + line), first + k);");
-    let read = if checks.is_empty() {
-        format!("        {element}\n")
-    } else {
-        format!("        if ({}) {{\n            {element}\n        }}\n", checks.join(" && "))
-    };
-    format!(
-        "    for (var at = lane; at < {count}u; at += {lanes}u) {{
-        let line = {line};
-        let k = {k};
-        var value = 0.0;
-{read}        {name}_tile[k * {}u + line / 4u][line % 4u] = value;
-    }}\n",
-        size / 4
-    )
+
+    fn lines(&self) -> &'static str {
+        if self.name == "a" { "M" } else { "N" }
+    }
+
+    fn is_term(&self) -> Option<String> {
+        self.end.map(|end| format!("first + k < {end}"))
+    }
+
+    /// Declares `value`, zero outside.
+    fn element(&self, line: &str, checks: [Option<String>; 2]) -> String {
+        let checks: Vec<String> = checks.into_iter().flatten().collect();
+        let read = format!("{}_at({line}, first + k)", self.name);
+        if checks.is_empty() {
+            return format!("        let value = {read};\n");
+        }
+        format!(
+            "        var value = 0.0;\n        if ({}) {{\n            value = {read};\n        }}\n",
+            checks.join(" && ")
+        )
+    }
 }
 
 /// A lane's block of products of what is in workgroup memory.
@@ -237,9 +291,9 @@ fn store(product: &Product, tile: Tile, (place, len): (&str, usize), in_parts: b
     let mut text = String::new();
     for four in 0..tile.fours[1] {
         for word in 0..4 {
-            let column = format!("tile_column + 4u * ({}u * {four}u + x) + {word}u", tile.lanes[1]);
+            let column = format!("tile_b + 4u * ({}u * {four}u + x) + {word}u", tile.lanes[1]);
             for row in 0..4 * tile.fours[0] {
-                let row_text = format!("tile_row + {}u * y + {row}u", 4 * tile.fours[0]);
+                let row_text = format!("tile_a + {}u * y + {row}u", 4 * tile.fours[0]);
                 let mut checks = Vec::new();
                 if !whole_rows {
                     checks.push("row < M");

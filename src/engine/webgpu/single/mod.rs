@@ -57,7 +57,7 @@ impl Task<'_> {
         self.node.shape.elements()
     }
 
-    fn caps(&self) -> &Caps {
+    pub fn caps(&self) -> &Caps {
         &self.compiler.caps
     }
 
