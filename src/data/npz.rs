@@ -141,7 +141,7 @@ mod tests {
         assert_eq!(&bytes[..10], b"\x93NUMPY\x01\x00\x76\x00");
         assert!(bytes[10..128].starts_with(b"{'descr': '<f4', 'fortran_order': False, 'shape': (3,), }"));
         assert_eq!(bytes[127], b'\n');
-        assert!(String::from_utf8(npy("<i8", &[], &[])).is_err() && npy("<i8", &[], &[]).len() % 64 == 0);
+        assert!(String::from_utf8(npy("<i8", &[], &[])).is_err() && npy("<i8", &[], &[]).len().is_multiple_of(64));
     }
 
     #[test]
