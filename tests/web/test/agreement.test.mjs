@@ -15,10 +15,12 @@ import { packagePage } from "../fixtures.mjs";
 import { stripes } from "../../../wasm/npm/test/images.mjs";
 
 const ATTAR = process.env.ATTAR ?? fileURLToPath(new URL("../../../target/release/attar", import.meta.url));
-const SIZE = 28;
+// Small, since a software adapter takes its time.
+const SIZE = 16;
 const SETTINGS = { images_per_class: 4, iterations: 20, seed: 11, "network.width": 16, "pool.networks": 2, "pool.epochs": 4, "pool.training.batch": 32, "method.frequencies": 256, "method.real_batch": 32 };
 
-const images = stripes({ classes: 3, perClass: 32, size: SIZE });
+const KIND = { classes: 3, perClass: 32, size: SIZE };
+const images = stripes(KIND);
 const held = stripes({ classes: 3, perClass: 4, size: SIZE, seed: 2 });
 
 /** An IDX file of bytes: magic, sizes, values. */
@@ -38,8 +40,8 @@ async function writeIdx(folder) {
   await writeFile(join(folder, "classes.txt"), `${images.classes.join("\n")}\n`);
 }
 
-const inPage = async ({ recipe, pool, engine }) => {
-  const images = stripes({ classes: 3, perClass: 32, size: 28 });
+const inPage = async ({ kind, recipe, pool, engine }) => {
+  const images = stripes(kind);
   const run = attar.distill(images, { recipe, pool: Uint8Array.from(pool), engine });
   const { bytes } = await run.result;
   return Array.from(bytes);
@@ -63,7 +65,7 @@ test("20 updates agree in Chromium on WebGPU, on the CPU and natively", async (t
   attar("pool", folder, ...settings, "--engine", "cpu", "--out", poolFile, "--quiet");
   attar("distill", folder, ...settings, "--engine", "cpu", "--pool", poolFile, "--out", join(folder, "run"), "--no-evaluate", "--quiet");
   const native = await readDistilled(await readFile(join(folder, "run/distilled.attar")));
-  const argument = { recipe: await readRecipe(native.recipe), pool: Array.from(await readFile(poolFile)) };
+  const argument = { kind: KIND, recipe: await readRecipe(native.recipe), pool: Array.from(await readFile(poolFile)) };
 
   const sets = { native };
   for (const engine of ["cpu", "webgpu"]) {
