@@ -69,8 +69,7 @@ impl Queue {
 
     /// Submits what there is.
     pub fn flush(&self, device: &wgpu::Device) -> Option<wgpu::SubmissionIndex> {
-        let mut pending = lock(&self.pending);
-        Commands { queue: self, device, pending: &mut pending }.flush()
+        self.with(device, Commands::flush)
     }
 
     /// Replaces the first bytes of a buffer, in order with what is queued before and after.

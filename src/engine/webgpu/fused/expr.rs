@@ -162,7 +162,7 @@ impl<'a> Writer<'a> {
             return known.clone();
         }
         let term = if self.shared.contains_key(&register) {
-            self.shared_term(register, index)
+            self.shared_element(register, index)
         } else {
             self.compute(register, index)
         };
@@ -222,7 +222,7 @@ impl<'a> Writer<'a> {
         format!("all_{}_{}", self.label(register), register.0)
     }
 
-    fn shared_term(&mut self, register: Register, index: &Index) -> Term {
+    fn shared_element(&mut self, register: Register, index: &Index) -> Term {
         let (array, first) = (self.array(register), self.shared[&register].clone());
         if self.row.is_some() && self.source.each(register) == 1 {
             return Term::one(format!("{array}[0]"));
