@@ -134,9 +134,7 @@ impl Gpu {
         // Natively reports arrive only when somebody asks. What this returns they tell better.
         let _ = self.device.poll(wgpu::PollType::Poll);
         if lock(&self.faults).error.is_some() {
-            // A lost device makes for other errors before it is reported, which is when all in flight has ended.
-            let patience = wgpu::PollType::Wait { submission_index: None, timeout: Some(Duration::from_secs(1)) };
-            let _ = self.device.poll(patience);
+            self.be_patient();
         }
         let mut faults = lock(&self.faults);
         if faults.lost {
@@ -147,6 +145,18 @@ impl Gpu {
             Some(wgpu::Error::OutOfMemory { .. }) => Err(Error::OutOfMemory { engine: NAME.into(), bytes }),
             Some(error) => Err(failure(error.to_string())),
         }
+    }
+
+    /// The cause of an error, if it turns out to be another one: the loss of the device.
+    pub fn cause_of(&self, error: Error) -> Error {
+        self.be_patient();
+        self.check().err().unwrap_or(error)
+    }
+
+    /// A lost device makes for other errors before it is reported, which is when all in flight has ended.
+    fn be_patient(&self) {
+        let patience = wgpu::PollType::Wait { submission_index: None, timeout: Some(Duration::from_secs(1)) };
+        let _ = self.device.poll(patience);
     }
 
     /// A number that no other buffer of this device has, so that a bind group can tell whether it still fits.

@@ -68,8 +68,9 @@ impl Queue {
     }
 
     /// Submits what there is.
+    #[expect(clippy::redundant_closure_for_method_calls, reason = "the method is not general enough in its lifetime")]
     pub fn flush(&self, device: &wgpu::Device) -> Option<wgpu::SubmissionIndex> {
-        self.with(device, Commands::flush)
+        self.with(device, |commands| commands.flush())
     }
 
     /// Replaces the first bytes of a buffer, in order with what is queued before and after.

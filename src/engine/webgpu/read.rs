@@ -135,7 +135,8 @@ impl Mapping {
     fn contents(&self, mapped: bool) -> Result<Host> {
         self.gpu.check()?;
         let view = self.reader.get_mapped_range(..self.bytes).ok().filter(|_| mapped);
-        let view = view.ok_or_else(|| failure("the device did not hand back a buffer's contents"))?;
+        let missing = || self.gpu.cause_of(failure("the device did not hand back a buffer's contents"));
+        let view = view.ok_or_else(missing)?;
         Ok(host(self.kind, self.elements, &view))
     }
 }
