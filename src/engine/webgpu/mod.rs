@@ -1,6 +1,6 @@
 //! The WebGPU engine: programs as compute shaders, on any GPU natively (Vulkan, Metal, DirectX 12) and in browsers.
 //!
-//! A program is lowered to a plan, and each step of the plan becomes a kernel of generated WGSL or a few ([`compile`]).
+//! A program is lowered to a plan, and each step of the plan becomes a kernel of generated WGSL or a few (`compile`).
 //! Loading makes pipelines and memory; a run adds its block of scalars and its dispatches to what is queued. Nothing waits
 //! for the device but the future of a read.
 
