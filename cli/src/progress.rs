@@ -142,6 +142,6 @@ mod tests {
         assert_eq!(speed(20, 100), "2.0/s, 50 s left");
         assert_eq!(speed(5, 60), "2.0 s each, 2 min 00 s left");
         let budgeted = Speed { fresh: 20, left: Left::Time(Duration::from_secs(7)), spent };
-        assert_eq!(budgeted.to_string(), "2.0/s, 7 s left");
+        assert_eq!(budgeted.to_string(), "2.0/s, 7.0 s left");
     }
 }
