@@ -89,11 +89,12 @@ impl Opened {
         Ok(Opened { engine: Arc::new(engine), report: EngineReport { name: "webgpu", adapter, reason } })
     }
 
-    /// Another engine in place of this one, which failed with `error`: a new device the first time that one is lost,
-    /// else the CPU. `None` if the engine is not to blame or there is none left.
+    /// Another engine in place of this one, which failed with `error`: a new device the first time that one is, or may be,
+    /// lost, else the CPU. `None` if the engine is not to blame or there is none left.
     pub async fn after(&self, error: &Error, moves: usize) -> Option<Opened> {
-        let lost = matches!(error, Error::DeviceLost(_));
-        let blamed = lost || matches!(error, Error::Engine { .. } | Error::OutOfMemory { .. });
+        // A browser may report the loss of a device only after the read that it makes fail.
+        let lost = matches!(error, Error::DeviceLost(_) | Error::Engine { .. });
+        let blamed = lost || matches!(error, Error::OutOfMemory { .. });
         if self.report.name != "webgpu" || !blamed {
             return None;
         }
