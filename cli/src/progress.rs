@@ -34,7 +34,7 @@ impl<'a> Meter<'a> {
     /// Says that `done` of `goal` is done; `detail` is a word on how it goes, or empty.
     pub fn update(&mut self, done: u64, goal: Goal, detail: &str) {
         let first = *self.first.get_or_insert(done);
-        let speed = Speed { fresh: done.saturating_sub(first), left: goal.left(done), spent: self.start.elapsed() };
+        let speed = Speed { first, done, goal, spent: self.start.elapsed() };
         let comment: String = [speed.to_string(), detail.into()]
             .iter()
             .filter(|part| !part.is_empty())
@@ -77,10 +77,11 @@ pub enum Goal {
 }
 
 impl Goal {
-    fn left(self, done: u64) -> Left {
+    /// Seconds to go after `done`, at `rate` a second.
+    fn left(self, done: u64, rate: f64) -> f64 {
         match self {
-            Goal::Amount(total) => Left::Work(total.saturating_sub(done)),
-            Goal::Time { left, .. } => Left::Time(left),
+            Goal::Amount(total) => total.saturating_sub(done) as f64 / rate,
+            Goal::Time { left, .. } => left.as_secs_f64(),
         }
     }
 
@@ -102,31 +103,24 @@ impl Goal {
     }
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Left {
-    Work(u64),
-    Time(Duration),
-}
-
 /// What was done in which time, and what is left.
 struct Speed {
-    fresh: u64,
-    left: Left,
+    /// What was done before the clock ran.
+    first: u64,
+    done: u64,
+    goal: Goal,
     spent: Duration,
 }
 
 impl std::fmt::Display for Speed {
     /// The rate and the time left; nothing before anything is done.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.fresh == 0 || self.spent.is_zero() {
+        let fresh = self.done.saturating_sub(self.first);
+        if fresh == 0 || self.spent.is_zero() {
             return Ok(());
         }
-        let rate = self.fresh as f64 / self.spent.as_secs_f64();
-        let left = match self.left {
-            Left::Work(left) => left as f64 / rate,
-            Left::Time(left) => left.as_secs_f64(),
-        };
-        write!(f, "{}, {} left", format::rate(rate), format::seconds(left))
+        let rate = fresh as f64 / self.spent.as_secs_f64();
+        write!(f, "{}, {} left", format::rate(rate), format::seconds(self.goal.left(self.done, rate)))
     }
 }
 
@@ -137,11 +131,11 @@ mod tests {
     #[test]
     fn speed_counts_only_what_is_fresh() {
         let spent = Duration::from_secs(10);
-        let speed = |fresh, left| Speed { fresh, left: Left::Work(left), spent }.to_string();
-        assert_eq!(speed(0, 5), "");
-        assert_eq!(speed(20, 100), "2.0/s, 50 s left");
-        assert_eq!(speed(5, 60), "2.0 s each, 2 min 00 s left");
-        let budgeted = Speed { fresh: 20, left: Left::Time(Duration::from_secs(7)), spent };
-        assert_eq!(budgeted.to_string(), "2.0/s, 7.0 s left");
+        let speed = |done, goal| Speed { first: 7, done: 7 + done, goal, spent }.to_string();
+        assert_eq!(speed(0, Goal::Amount(12)), "");
+        assert_eq!(speed(20, Goal::Amount(127)), "2.0/s, 50 s left");
+        assert_eq!(speed(5, Goal::Amount(72)), "2.0 s each, 2 min 00 s left");
+        let goal = Goal::Time { budget: Duration::from_secs(17), left: Duration::from_secs(7) };
+        assert_eq!(speed(20, goal), "2.0/s, 7.0 s left");
     }
 }
