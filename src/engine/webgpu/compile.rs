@@ -2,13 +2,14 @@
 
 use super::{
     fused,
+    index::Axis,
     memory::{ALIGNMENT, Caps, Place, Want},
     settle::{Transfer, settle},
     shader::Kernel,
     single,
 };
 use crate::{
-    graph::{Kind, Op},
+    graph::Kind,
     program::{self, Frame, Plan, Program, Step, Target, ValueId},
 };
 
@@ -121,11 +122,6 @@ impl Compiler<'_> {
         }
     }
 
-    /// Whether a value is the index along an axis, which kernels compute.
-    pub fn is_iota(&self, value: ValueId) -> bool {
-        matches!(self.plan.program.node(self.plan.values[value.index()].node).op, Op::Iota { .. })
-    }
-
     /// `len` elements of a value, from the `first` on.
     pub fn want(&self, value: ValueId, first: usize, len: usize, writes: bool) -> Want {
         let index = value.index();
@@ -178,8 +174,8 @@ fn constants(plan: &Plan) -> (Vec<f32>, Vec<usize>) {
     let mut all: Vec<f32> = Vec::new();
     let mut starts = vec![0; plan.values.len()];
     for (index, value) in plan.values.iter().enumerate() {
-        let is_iota = matches!(plan.program.node(value.node).op, Op::Iota { .. });
-        if let (program::Place::Constant(values), false) = (&value.place, is_iota) {
+        let is_read = Axis::of(plan, ValueId(index as u32)).is_none();
+        if let (program::Place::Constant(values), true) = (&value.place, is_read) {
             all.resize(all.len().next_multiple_of(ALIGNMENT), 0.0);
             starts[index] = all.len();
             all.extend(values.iter());

@@ -2,7 +2,10 @@
 
 use std::fmt::Write;
 
-use crate::program::View;
+use crate::{
+    graph::Op,
+    program::{Plan, ValueId, View},
+};
 
 /// One axis of a row-major index: `index / stride % size`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +15,14 @@ pub(super) struct Axis {
 }
 
 impl Axis {
+    /// The axis that a value is the index along, if it is that: kernels compute such a value instead of reading it.
+    pub fn of(plan: &Plan, value: ValueId) -> Option<Axis> {
+        let node = plan.program.node(plan.values[value.index()].node);
+        let Op::Iota { axis } = node.op else { return None };
+        let axis = axis as usize;
+        Some(Axis { size: node.shape.dim(axis), stride: node.shape.strides()[axis] })
+    }
+
     /// The text of this axis' part of `index`; `outermost` needs no remainder.
     pub fn index(self, index: &str, outermost: bool) -> String {
         let quotient = if self.stride == 1 { index.into() } else { format!("{index} / {}u", self.stride) };

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::memory::{ALIGNMENT, Caps, Place};
-use crate::{
-    graph::Op,
-    program::{self, Fused, Operand, Plan, Register, Step, ValueId, What},
+use super::{
+    index::Axis,
+    memory::{ALIGNMENT, Caps, Place},
 };
+use crate::program::{self, Fused, Operand, Plan, Register, Step, ValueId, What};
 
 /// A copy between two places, each with the word from which on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +46,7 @@ fn bindings(plan: &Plan, step: usize, caps: &Caps) -> usize {
             program::Place::Slot(slot) => {
                 slots.insert(*slot);
             }
-            program::Place::Constant(_) => constants |= !matches!(plan.program.node(found.node).op, Op::Iota { .. }),
+            program::Place::Constant(_) => constants |= Axis::of(plan, value).is_none(),
             program::Place::Arena(start) => arena.push((*start, *start + found.len)),
         }
     }

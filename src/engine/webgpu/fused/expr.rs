@@ -13,8 +13,8 @@ use crate::{
         memory::{Memory, is_atom},
         shader::scalar,
     },
-    graph::{Binary, Compare, Op, Reduce, Unary},
-    program::{Fused, Instruction, Operand, Program, Register, Value, ValueId, What},
+    graph::{Binary, Compare, Reduce, Unary},
+    program::{Fused, Instruction, Operand, Plan, Register, ValueId, What},
 };
 
 /// Terms summed one after another before they join the total, which keeps rounding errors far below those of one long
@@ -24,8 +24,7 @@ const PART: usize = 32;
 /// A kernel's body and where its values are.
 pub(super) struct Source<'a> {
     pub fused: &'a Fused,
-    pub program: &'a Program,
-    pub values: &'a [Value],
+    pub plan: &'a Plan,
     /// What is read, with the element of the value where the memory begins.
     pub reads: BTreeMap<ValueId, (Memory, usize)>,
     pub writes: BTreeMap<ValueId, Memory>,
@@ -40,13 +39,6 @@ impl Source<'_> {
 
     pub fn each(&self, register: Register) -> usize {
         self.fused.registers[register.index()]
-    }
-
-    /// The axis that a value is the index along, if it is that.
-    fn iota(&self, value: ValueId) -> Option<Axis> {
-        let node = self.program.node(self.values[value.index()].node);
-        let Op::Iota { axis } = node.op else { return None };
-        Some(Axis { size: node.shape.dim(axis as usize), stride: node.shape.strides()[axis as usize] })
     }
 }
 
@@ -241,7 +233,7 @@ impl<'a> Writer<'a> {
         match &instruction.what {
             What::Load { value, view } => {
                 let mut walk = Walk::of(view);
-                if let Some(axis) = source.iota(*value) {
+                if let Some(axis) = Axis::of(source.plan, *value) {
                     let number =
                         |_: &mut Writer<'a>, at: &Index| Term::one(format!("f32({})", axis.index(&at.text, false)));
                     return self.along(&walk, index, false, &number);

@@ -21,7 +21,7 @@ use self::{
 };
 use super::{
     compile::Compiler,
-    index::indented,
+    index::{Axis, indented},
     memory::{Space, Want},
     shader::{Kernel, Shader},
 };
@@ -68,7 +68,7 @@ impl Attempt<'_> {
     fn reads(&self) -> Vec<(ValueId, usize, Want)> {
         let mut extents: BTreeMap<ValueId, (usize, usize)> = BTreeMap::new();
         for (value, view) in loads(self.fused) {
-            if self.compiler.is_iota(value) {
+            if Axis::of(self.compiler.plan, value).is_some() {
                 continue;
             }
             let (first, end) = extent(view);
@@ -99,8 +99,7 @@ impl Attempt<'_> {
         let memory = |index: usize| space.memories[index].clone();
         let source = Source {
             fused: self.fused,
-            program: &self.compiler.plan.program,
-            values: &self.compiler.plan.values,
+            plan: self.compiler.plan,
             rows,
             reads: reads.iter().enumerate().map(|(i, (value, first, _))| (*value, (memory(i), *first))).collect(),
             writes: stored.iter().enumerate().map(|(i, value)| (*value, memory(reads.len() + i))).collect(),

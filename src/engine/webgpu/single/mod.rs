@@ -8,6 +8,7 @@ mod take;
 use super::{
     compile::Compiler,
     contract,
+    index::Axis,
     memory::{Caps, Space, Want},
     shader::{Kernel, Operand, Shader},
 };
@@ -79,11 +80,8 @@ impl Task<'_> {
 
     /// Begins a kernel that reads these operands and this memory, and writes it.
     pub fn writing(&self, operands: &[(&str, usize)], written: &[(&str, Want)]) -> Shader {
-        let computed = |index: usize| self.compiler.is_iota(self.single.inputs[index].value);
-        let mut wants: Vec<Want> = Vec::new();
-        for &(_, index) in operands.iter().filter(|(_, index)| !computed(*index)) {
-            wants.push(self.input(index));
-        }
+        let read = operands.iter().filter(|(_, index)| self.iota(*index).is_none());
+        let mut wants: Vec<Want> = read.map(|(_, index)| self.input(*index)).collect();
         wants.extend(written.iter().map(|(_, want)| want.clone()));
         let space = Space::new(&wants, self.caps());
         let mut memories = space.memories.iter();
@@ -106,9 +104,7 @@ impl Task<'_> {
     /// An operand that is an index along an axis.
     fn iota(&self, index: usize) -> Option<Operand> {
         let part = self.single.inputs[index];
-        let node = self.compiler.plan.program.node(self.compiler.plan.values[part.value.index()].node);
-        let Op::Iota { axis } = node.op else { return None };
-        let axis = axis as usize;
-        Some(Operand::Iota { first: part.offset, stride: node.shape.strides()[axis], size: node.shape.dim(axis) })
+        let Axis { size, stride } = Axis::of(self.compiler.plan, part.value)?;
+        Some(Operand::Iota { first: part.offset, stride, size })
     }
 }
