@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    program::{Plan, Program},
+    program::Program,
 };
 
 /// Floating-point operations of one compute pass, after which the queue may be submitted.
@@ -28,7 +28,7 @@ const KEPT_GROUPS: usize = 16;
 /// A program loaded into the engine.
 pub(super) struct Loaded {
     pub gpu: Arc<Gpu>,
-    pub plan: Plan,
+    pub program: Program,
     pub launches: Vec<Launch>,
     /// Launches that are encoded together, and their operations.
     pub passes: Vec<(Range<usize>, u64)>,
@@ -37,8 +37,6 @@ pub(super) struct Loaded {
     constants: Storage,
     arena_words: usize,
     groups: Mutex<HashMap<Vec<u64>, Arc<Vec<wgpu::BindGroup>>>>,
-    /// The text of [`crate::engine::Executable::explain`].
-    pub explanation: String,
 }
 
 /// A dispatch ready to go.
@@ -69,10 +67,9 @@ impl Loaded {
             constants,
             arena_words: compiled.arena,
             groups: Mutex::default(),
-            explanation: compiled.explain(),
             saved: compiled.saved,
             commits: compiled.commits,
-            plan: compiled.plan,
+            program: program.clone(),
         };
         gpu.check()?;
         Ok(loaded)

@@ -1,6 +1,8 @@
 //! Runs: what is queued for one call of a program.
 
-use super::{buffer::Storage, load::Loaded, queue::Commands, settle::Transfer, shader::CALL_WORDS, storage_of};
+use super::{
+    buffer::Storage, compile::Compiled, load::Loaded, queue::Commands, settle::Transfer, shader::CALL_WORDS, storage_of,
+};
 use crate::{
     engine::{Buffer, Executable, Scalars, check_run},
     error::Result,
@@ -9,7 +11,7 @@ use crate::{
 impl Executable for Loaded {
     fn run(&self, buffers: &[&Buffer], scalars: &Scalars) -> Result<()> {
         self.gpu.check()?;
-        check_run(&self.plan.program, buffers, scalars)?;
+        check_run(&self.program, buffers, scalars)?;
         let slots: Vec<&Storage> = buffers.iter().map(|buffer| storage_of(&self.gpu, buffer)).collect::<Result<_>>()?;
         let arena = self.gpu.arena.memory(&self.gpu)?;
         let groups = self.groups(&slots, &arena);
@@ -43,7 +45,7 @@ impl Executable for Loaded {
     }
 
     fn explain(&self) -> Option<String> {
-        Some(self.explanation.clone())
+        Some(Compiled::new(&self.program, self.gpu.caps()).explain())
     }
 }
 
