@@ -135,6 +135,18 @@ fn is_root() -> bool {
     Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
 
+/// Whether nothing is missing; says what to do about what is.
+pub fn all_met(needs: impl IntoIterator<Item = Need>) -> bool {
+    let mut met = true;
+    for need in needs {
+        if let Need::Unmet(what_to_do) = need {
+            eprintln!("error: {what_to_do}");
+            met = false;
+        }
+    }
+    met
+}
+
 /// Runs a command; one that cannot be started has failed too.
 pub fn succeeds(command: &mut Command) -> bool {
     command.status().is_ok_and(|status| status.success())

@@ -36,11 +36,8 @@ pub fn steps() -> Vec<Step> {
 
 /// `cargo xtask bench-wasm`: builds, and prints speeds.
 pub fn bench() -> ExitCode {
-    for need in [setup::wasm_target(), setup::node()] {
-        if let Need::Unmet(what_to_do) = need {
-            eprintln!("error: {what_to_do}");
-            return ExitCode::FAILURE;
-        }
+    if !setup::all_met([setup::wasm_target(), setup::node()]) {
+        return ExitCode::FAILURE;
     }
     let succeeded = [build(), node(&["--bench"])].iter_mut().all(setup::succeeds);
     if succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -32,11 +32,8 @@ fn needs() -> [Need; 2] {
 
 /// `cargo xtask web`: the package, then the demo if there is one.
 pub fn build() -> ExitCode {
-    for need in needs() {
-        if let Need::Unmet(what_to_do) = need {
-            eprintln!("error: {what_to_do}");
-            return ExitCode::FAILURE;
-        }
+    if !setup::all_met(needs()) {
+        return ExitCode::FAILURE;
     }
     let glue = root().join(PACKAGE).join("src/glue");
     let bindgen = wasm::bindgen(&webassembly(), &glue);
@@ -52,9 +49,13 @@ pub fn serve() -> ExitCode {
 
 /// `cargo xtask bench-web`: times WebGPU in Chromium beside other libraries.
 pub fn bench() -> ExitCode {
+    if !setup::all_met(needs().into_iter().chain([setup::chromium()])) {
+        return ExitCode::FAILURE;
+    }
     let mut run = Command::new("node");
     run.arg(root().join(BENCHES).join("run.mjs")).arg(wasm::browser_tests());
-    let built = wasm::build_browser_tests().iter_mut().all(setup::succeeds) && installed(BENCHES);
+    let built = wasm::build_browser_tests().iter_mut().all(setup::succeeds)
+        && [BROWSER_TESTS, BENCHES].into_iter().all(installed);
     if built && setup::succeeds(&mut run) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -64,7 +65,10 @@ pub fn steps() -> Vec<Step> {
     let mut this = Command::new(env::current_exe().unwrap_or_else(|_| "cargo-xtask".into()));
     this.arg("web");
     let under_node = Step { name: "tests of the npm package", action: Action::Tests(node_tests(PACKAGE)) };
-    let suite = Step { name: "build of the tests on WebGPU", action: Action::Check(wasm::build_browser_tests()) };
+    let mut browser_tests = wasm::build_browser_tests();
+    // The others have theirs from their builds.
+    browser_tests.push(install(BROWSER_TESTS));
+    let suite = Step { name: "build of the tests in Chromium", action: Action::Check(browser_tests) };
     let mut steps = vec![check("build of the npm package and the demo", this), under_node, suite];
     for (folder, name) in [(BROWSER_TESTS, "tests in Chromium"), (DEMO, "tests of the demo")] {
         if root().join(folder).join("test").is_dir() {
@@ -102,16 +106,21 @@ fn installed(folder: &str) -> bool {
     let changed = |file: &str| fs::metadata(root().join(folder).join(file)).and_then(|data| data.modified()).ok();
     let (wanted, there) = (changed("package-lock.json"), changed("node_modules/.package-lock.json"));
     let current = |there: SystemTime| wanted.is_some_and(|wanted| wanted <= there);
-    there.is_some_and(current) || setup::succeeds(npm(folder).arg("ci"))
+    there.is_some_and(current) || setup::succeeds(&mut install(folder))
 }
 
-/// The tests in `folder/test`, after installing what they use.
+fn install(folder: &str) -> Command {
+    let mut command = npm(folder);
+    command.arg("ci");
+    command
+}
+
+/// The tests in `folder/test`.
 fn node_tests(folder: &str) -> Command {
-    installed(folder);
     let mut command = Command::new("node");
     command.current_dir(root().join(folder)).args(["--test", "--test-reporter=tap"]);
     // Built by the tests before these; results are compared with it.
-    command.env("ATTAR", target().join("release").join(format!("attar{EXE_SUFFIX}")));
+    command.env("ATTAR_CLI", target().join("release").join(format!("attar{EXE_SUFFIX}")));
     command.env("ATTAR_WEBGPU_TESTS", wasm::browser_tests());
     command.args(test_files(&root().join(folder).join("test")));
     command

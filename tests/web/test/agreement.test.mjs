@@ -14,7 +14,7 @@ import { distill, readDistilled, readRecipe } from "attar";
 import { packagePage } from "../fixtures.mjs";
 import { stripes } from "../../../wasm/npm/test/images.mjs";
 
-const ATTAR = process.env.ATTAR ?? fileURLToPath(new URL("../../../target/release/attar", import.meta.url));
+const ATTAR = process.env.ATTAR_CLI ?? fileURLToPath(new URL("../../../target/release/attar", import.meta.url));
 // Small, since a software adapter takes its time.
 const SIZE = 16;
 const SETTINGS = { images_per_class: 4, iterations: 20, seed: 11, "network.width": 16, "pool.networks": 2, "pool.epochs": 4, "pool.training.batch": 32, "method.frequencies": 256, "method.real_batch": 32 };
