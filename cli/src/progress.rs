@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn speed_counts_only_what_is_fresh() {
         let spent = Duration::from_secs(10);
-        let speed = |done, goal| Speed { first: 7, done: 7 + done, goal, spent }.to_string();
+        let speed = |done: u64, goal| Speed { first: 7, done: 7 + done, goal, spent }.to_string();
         assert_eq!(speed(0, Goal::Amount(12)), "");
         assert_eq!(speed(20, Goal::Amount(127)), "2.0/s, 50 s left");
         assert_eq!(speed(5, Goal::Amount(72)), "2.0 s each, 2 min 00 s left");
