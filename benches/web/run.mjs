@@ -1,11 +1,10 @@
 // Times steps of ConvNet-D3 on WebGPU in one Chromium: Attar, jax-js and TensorFlow.js. `cargo xtask bench-web` builds what
 // it needs: node run.mjs FOLDER-OF-ATTAR
-import { createServer } from "node:http";
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 import { build } from "esbuild";
-import { chromium } from "playwright-core";
+
+import { launch, serve } from "../../tests/web/harness.mjs";
 
 /** What is timed. Few rounds: on a software adapter one takes seconds. */
 const CASES = [
@@ -18,26 +17,14 @@ const RIVALS = [
   ["TensorFlow.js", "tensorflow"],
 ];
 
-const WEBGPU = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan"];
-
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 
-async function serve(attar) {
-  const here = (name) => new URL(name, import.meta.url).pathname;
-  const bundled = await build({ entryPoints: [here("page.mjs")], bundle: true, format: "esm", write: false });
-  const files = {
-    "/": ["text/html", "<!doctype html><title>benches</title>"],
-    "/rivals.js": ["text/javascript", bundled.outputFiles[0].contents],
-    "/attar.js": ["text/javascript", await readFile(join(attar, "attar.js"))],
-    "/attar_bg.wasm": ["application/wasm", await readFile(join(attar, "attar_bg.wasm"))],
-  };
-  const server = createServer((request, response) => {
-    const [type, body] = files[new URL(request.url, "http://localhost").pathname] ?? [];
-    response.writeHead(type ? 200 : 404, { "content-type": type ?? "text/plain" });
-    response.end(body);
-  });
-  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return server;
+/** The folder of Attar's module, and beside it the page and its rivals as one module. */
+async function served(attar) {
+  const page = fileURLToPath(new URL("page.mjs", import.meta.url));
+  const bundled = await build({ entryPoints: [page], bundle: true, format: "esm", write: false });
+  const pages = { "/": "<!doctype html><title>benches</title>", "/rivals.js": bundled.outputFiles[0].text };
+  return serve(attar, { pages });
 }
 
 /** A fresh page for every figure, so that nobody inherits another's memory. */
@@ -62,21 +49,17 @@ async function theirs([entry, options]) {
   return (await import("/rivals.js"))[entry](options);
 }
 
-const server = await serve(process.argv[2]);
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  headless: false,
-  args: ["--headless=new", "--no-sandbox", ...(process.env.GPU ? [] : WEBGPU)],
-});
-const url = `http://127.0.0.1:${server.address().port}/`;
+const server = await served(process.argv[2]);
+// Chromium's software adapter, or with GPU=1 the machine's own.
+const browser = await launch({ software: !process.env.GPU });
 try {
   for (const options of CASES) {
     const { channels, width, batch, all } = options;
-    const mine = await timed(browser, url, ours, options);
+    const mine = await timed(browser, server.url, ours, options);
     console.log(`${channels}x32x32, width ${width}, batch ${batch}, ${all ? "all gradients" : "input gradient"}`);
     console.log(`  Attar          ${mine.toFixed(0).padStart(6)} ms`);
     for (const [name, entry] of RIVALS) {
-      const other = await timed(browser, url, theirs, [entry, options]);
+      const other = await timed(browser, server.url, theirs, [entry, options]);
       console.log(`  ${name.padEnd(14)} ${other.toFixed(0).padStart(6)} ms  ${(other / mine).toFixed(1)} times as long`);
     }
   }

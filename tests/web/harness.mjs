@@ -1,5 +1,5 @@
-// What tests in a browser share: Debian's Chromium, with WebGPU on a software adapter or without it, and a server of
-// static files.
+// What tests and benches in a browser share: Debian's Chromium, with WebGPU on a software adapter or without it, and a
+// server of static files.
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { createServer } from "node:http";
@@ -11,14 +11,15 @@ import { chromium } from "playwright-core";
 const WEBGPU = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan"];
 const NO_WEBGPU = ["--disable-features=WebGPU", "--disable-gpu"];
 
-/** Playwright's browser. `CHROMIUM` names the program. */
-export function launch({ webgpu = true, args = [] } = {}) {
+/** Playwright's browser. `CHROMIUM` names the program; without `software` the machine's own adapter is taken. */
+export function launch({ webgpu = true, software = true, args = [] } = {}) {
+  const engine = webgpu ? (software ? WEBGPU : []) : NO_WEBGPU;
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     // The old headless mode, which Playwright's own flag asks for, has no WebGPU.
     headless: false,
     // Without a sandbox, since tests often run as root; it is our own page that is shown.
-    args: ["--headless=new", "--no-sandbox", ...(webgpu ? WEBGPU : NO_WEBGPU), ...args],
+    args: ["--headless=new", "--no-sandbox", ...engine, ...args],
   });
 }
 
@@ -35,10 +36,12 @@ const TYPES = {
 };
 
 /**
- * Serves `folder` on a free port of this machine: `{ url, close }`. `pages` are served before files, by path: text of an
- * HTML page, or a function that gives it. `headers` go with everything.
+ * Serves `folder` under the path `base` on a free port of this machine: `{ url, port, asked, close }`, `asked` being the
+ * paths that were asked for. `pages` are served before files, by their whole path: text, or a function that gives it;
+ * what has no ending is HTML. `headers` go with everything.
  */
-export async function serve(folder, { headers = {}, pages = {} } = {}) {
+export async function serve(folder, { headers = {}, pages = {}, base = "/" } = {}) {
+  const asked = [];
   const server = createServer(async (request, response) => {
     const path = decodeURIComponent(new URL(request.url, "http://localhost").pathname);
     const send = (status, type, extra = {}) => response.writeHead(status, { "content-type": type, ...headers, ...extra });
@@ -47,12 +50,14 @@ export async function serve(folder, { headers = {}, pages = {} } = {}) {
       response.writeHead(204);
       return response.end();
     }
+    asked.push(path);
     const page = pages[path];
     if (page !== undefined) {
       send(200, TYPES[extname(path)] ?? TYPES[".html"]);
-      return response.end(page);
+      return response.end(typeof page === "function" ? page() : page);
     }
-    const file = join(folder, normalize(path.endsWith("/") ? `${path}index.html` : path));
+    const inside = path.startsWith(base) ? path.slice(base.length) : "..";
+    const file = join(folder, normalize(inside === "" || inside.endsWith("/") ? `${inside}index.html` : inside));
     const found = file.startsWith(normalize(folder)) && (await stat(file).catch(() => undefined))?.isFile();
     if (!found) {
       send(404, "text/plain");
@@ -62,8 +67,11 @@ export async function serve(folder, { headers = {}, pages = {} } = {}) {
     createReadStream(file).pipe(response);
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address();
   return {
-    url: `http://127.0.0.1:${server.address().port}/`,
+    url: `http://127.0.0.1:${port}${base}`,
+    port,
+    asked,
     close: () => {
       server.closeAllConnections();
       server.close();

@@ -6,7 +6,7 @@ import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { chromium } from "playwright-core";
+import { launch } from "../../tests/web/harness.mjs";
 import { firstOfEach, greyPng } from "../scripts/fashion.mjs";
 import { serve } from "./server.mjs";
 
@@ -16,27 +16,12 @@ export const LONGEST_TASK = 100;
 /** The browser's own name for the trace of tasks. */
 const TASKS = "disabled-by-default-devtools.timeline";
 const ARTEFACTS = fileURLToPath(new URL("artefacts/", import.meta.url));
-const EXECUTABLE = process.env.CHROMIUM ?? "/usr/bin/chromium";
-const COMMON = [
-  "--no-sandbox",
-  "--headless=new",
-  "--use-fake-device-for-media-stream",
-  "--use-fake-ui-for-media-stream",
-];
-const FLAGS = {
-  cpu: ["--disable-features=WebGPU", "--disable-gpu"],
-  webgpu: ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan"],
-};
+const FAKE_CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"];
 
 /** Starts a server and a browser with WebGPU on SwiftShader, or without WebGPU. */
 export async function start(engine) {
   const server = await serve();
-  // Playwright's own flag for it asks for the old headless mode, which has no WebGPU.
-  const browser = await chromium.launch({
-    executablePath: EXECUTABLE,
-    headless: false,
-    args: [...COMMON, ...FLAGS[engine]],
-  });
+  const browser = await launch({ webgpu: engine === "webgpu", args: FAKE_CAMERA });
   return {
     server,
     browser,
