@@ -1,4 +1,5 @@
 /** Takes the place of `host.ts` in `attar/inlined`: everything is inside the module, so that nothing is fetched. */
+import { workerOf } from "./blob-worker.js";
 // The build replaces these two imports by the worker's source, and by the WebAssembly, gzipped, in base64.
 import workerSource from "inlined:worker";
 import packed from "inlined:wasm";
@@ -13,9 +14,5 @@ export async function compile(): Promise<WebAssembly.Module> {
 }
 
 export function spawn(): Worker {
-  const url = URL.createObjectURL(new Blob([workerSource], { type: "text/javascript" }));
-  const worker = new Worker(url, { type: "module" });
-  // The worker has the source in hand once it sends its first message.
-  worker.addEventListener("message", () => URL.revokeObjectURL(url), { once: true });
-  return worker;
+  return workerOf(workerSource);
 }

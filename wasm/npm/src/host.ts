@@ -1,4 +1,5 @@
 /** Where the WebAssembly and the worker come from: files beside this one. `host-inlined.ts` takes its place in `attar/inlined`. */
+import { workerOf } from "./blob-worker.js";
 import { AttarError } from "./errors.js";
 
 /** Compiles the WebAssembly, off this thread. */
@@ -32,10 +33,6 @@ export function spawn(): Worker {
     // A page may not start another origin's script (a CDN's) as a worker, but its own may import it. The name is not a
     // literal here, lest bundlers take it for a second file.
     const name = "./worker.js";
-    const script = `import ${JSON.stringify(new URL(name, import.meta.url).href)};`;
-    const url = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
-    const worker = new Worker(url, { type: "module" });
-    worker.addEventListener("message", () => URL.revokeObjectURL(url), { once: true });
-    return worker;
+    return workerOf(`import ${JSON.stringify(new URL(name, import.meta.url).href)};`);
   }
 }
