@@ -93,17 +93,9 @@ export function options(settings: Settings, train: LabelledImages): DistillOptio
     iterations: MOST_ITERATIONS,
     seed: settings.seed,
     engine: settings.engine,
-    // The pool of networks is trained alongside, so that the images move from the first second.
-    recipe: { pool: { timing: "alongside" }, method: start(settings.imagesPerClass, smallestClass(train)) },
+    // The package's recipe begins with four real images on each, or with one; where there are not enough, with noise.
+    recipe: settings.imagesPerClass > smallestClass(train) ? { method: { init: "noise" } } : {},
   };
-}
-
-/** What the images start from: four real ones on each, if there are enough; else one; else noise. */
-function start(imagesPerClass: number, smallest: number): { factor?: number; init?: "random" | "noise" } {
-  if (imagesPerClass * 4 <= smallest) {
-    return {};
-  }
-  return { factor: 1, init: imagesPerClass <= smallest ? "random" : "noise" };
 }
 
 function smallestClass({ classes, labels }: LabelledImages): number {
