@@ -15,6 +15,7 @@ pub mod program;
 pub mod recipe;
 pub mod rng;
 pub mod shape;
+mod sorted;
 mod streams;
 mod train;
 

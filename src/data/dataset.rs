@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::resize;
-use crate::{Error, Result};
+use crate::{Error, Result, sorted::SortedSet};
 
 /// The smallest standard deviation reported for a channel, so that dividing by that of a constant one is harmless.
 const SMALLEST_STD: f64 = 1e-3;
@@ -136,10 +136,9 @@ impl Dataset {
         if let Some(class) = classes.iter().position(|name| name.trim().is_empty()) {
             return Err(Error::Data(format!("class {class} has no name: name every class")));
         }
-        let mut names: Vec<&String> = classes.iter().collect();
-        names.sort_unstable();
-        if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(Error::Data(format!("two classes are called `{}`: give each its own name", pair[0])));
+        let mut names = SortedSet::new();
+        if let Some(name) = classes.iter().find(|name| !names.insert(*name)) {
+            return Err(Error::Data(format!("two classes are called `{name}`: give each its own name")));
         }
         Ok(Dataset { classes, images, labels })
     }

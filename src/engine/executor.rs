@@ -1,9 +1,6 @@
 //! The executor: an engine with its loaded programs and a table of named buffers.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use super::{Buffer, Data, Engine, Executable, Host, Scalars};
 use crate::{
@@ -11,14 +8,15 @@ use crate::{
     graph::Kind,
     program::Program,
     shape::Shape,
+    sorted::SortedMap,
 };
 
 /// An engine with loaded programs and named buffers. A program's slots bind to the buffers of their names, unless a
 /// call says otherwise.
 pub struct Executor {
     engine: Arc<dyn Engine>,
-    programs: HashMap<String, Loaded>,
-    buffers: BTreeMap<String, Buffer>,
+    programs: SortedMap<String, Loaded>,
+    buffers: SortedMap<String, Buffer>,
     seed: u64,
     unit: u32,
 }
@@ -31,7 +29,7 @@ struct Loaded {
 impl Executor {
     /// An executor without programs and buffers.
     pub fn new(engine: Arc<dyn Engine>) -> Executor {
-        Executor { engine, programs: HashMap::new(), buffers: BTreeMap::new(), seed: 0, unit: 0 }
+        Executor { engine, programs: SortedMap::new(), buffers: SortedMap::new(), seed: 0, unit: 0 }
     }
 
     /// The engine.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Binary, Graph, Kind, Node, NodeId, Op, Reduce, Tensor, Unary};
-use crate::shape::Shape;
+use crate::{shape::Shape, sorted::insert_by_key};
 
 /// A term of a derivative that is being summed.
 enum Term<'g> {
@@ -69,10 +69,11 @@ impl Graph {
         for term in terms {
             match term {
                 Term::Whole(value) => whole.push(value),
-                Term::Part { axis, start, value } => parts.push((axis, start, value)),
+                Term::Part { axis, start, value } => {
+                    insert_by_key(&mut parts, (axis, start, value), |part| (part.0, part.1));
+                }
             }
         }
-        parts.sort_by_key(|&(axis, start, _)| (axis, start));
         let disjoint = parts.windows(2).all(|pair| {
             let ((axis, start, value), (next_axis, next_start, _)) = (pair[0], pair[1]);
             axis == next_axis && start + value.dim(axis) <= next_start

@@ -1,7 +1,7 @@
 //! Operations that move elements without changing them, and reductions.
 
 use super::{Op, Reduce, Tensor};
-use crate::shape::Shape;
+use crate::{shape::Shape, sorted::SortedSet};
 
 fn words(values: impl IntoIterator<Item = usize>) -> Vec<u32> {
     values.into_iter().map(|v| v as u32).collect()
@@ -25,9 +25,7 @@ impl<'g> Tensor<'g> {
     #[track_caller]
     pub fn permute(self, axes: &[usize]) -> Tensor<'g> {
         let x = self.computable();
-        let mut sorted = axes.to_vec();
-        sorted.sort_unstable();
-        if !sorted.iter().copied().eq(0..x.rank()) {
+        if axes.len() != x.rank() || !(0..x.rank()).all(|axis| axes.contains(&axis)) {
             return x.graph.fail(format!("{axes:?} is no order of the axes of shape {}", x.shape()), x.shape());
         }
         let mut shape = x.shape();
@@ -214,9 +212,8 @@ impl<'g> Tensor<'g> {
 
     /// Sorted distinct axes, or `None` if one is not there or is named twice.
     fn axes(self, axes: &[usize]) -> Option<Vec<u32>> {
-        let mut sorted = words(axes.iter().copied());
-        sorted.sort_unstable();
-        let distinct = sorted.windows(2).all(|pair| pair[0] < pair[1]);
-        (distinct && sorted.last().is_none_or(|&last| (last as usize) < self.rank())).then_some(sorted)
+        let sorted: SortedSet<usize> = axes.iter().copied().collect();
+        let there = sorted.last().is_none_or(|&last| last < self.rank());
+        (there && sorted.len() == axes.len()).then(|| words(sorted))
     }
 }

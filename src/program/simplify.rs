@@ -8,6 +8,7 @@ use super::{Program, Role, Slot};
 use crate::{
     graph::{Binary, Bits, Compare, Finished, Kind, Node, NodeId, Op, Reduce, Unary},
     shape::Shape,
+    sorted::SortedSet,
 };
 
 /// The program of a graph.
@@ -284,9 +285,8 @@ impl Rewriter {
         }
         match operand.op {
             Op::Reduce { reduce: inner, axes: more } if inner == reduce => {
-                let mut axes: Vec<u32> = axes.iter().chain(&more).copied().collect();
-                axes.sort_unstable();
-                axes.dedup();
+                let axes: SortedSet<u32> = axes.iter().chain(&more).copied().collect();
+                let axes = axes.into_iter().collect();
                 Some(self.make(Op::Reduce { reduce, axes }, operand.inputs, node.shape))
             }
             Op::Expand => self.reduced_expand(node, reduce, axes, operand.inputs[0]),

@@ -1,15 +1,12 @@
 //! The memory that values share during a run: one buffer for all loaded programs, since their runs follow one another.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex},
-};
+use std::sync::{Arc, Mutex};
 
 use super::{
     buffer::Storage,
     device::{Gpu, lock},
 };
-use crate::error::Result;
+use crate::{error::Result, sorted::SortedMap};
 
 /// The arena of a device: as large as the largest need of a loaded program, gone with the last of them.
 #[derive(Default)]
@@ -20,7 +17,7 @@ pub(super) struct Arena {
 #[derive(Default)]
 struct Inner {
     /// How many programs need so many words.
-    needs: BTreeMap<usize, usize>,
+    needs: SortedMap<usize, usize>,
     storage: Option<Arc<Storage>>,
     words: usize,
 }
@@ -31,7 +28,7 @@ impl Arena {
     /// # Errors
     /// Those of [`Storage::new`]; the need is then not noted.
     pub fn reserve(&self, gpu: &Arc<Gpu>, words: usize) -> Result<()> {
-        *lock(&self.inner).needs.entry(words).or_insert(0) += 1;
+        *lock(&self.inner).needs.or_insert_with(words, || 0) += 1;
         match self.memory(gpu) {
             Ok(_) => Ok(()),
             Err(error) => {

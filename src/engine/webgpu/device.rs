@@ -1,7 +1,6 @@
 //! The device behind an engine and all it made: queue, pipelines, memory, and what went wrong.
 
 use std::{
-    collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -10,7 +9,10 @@ use std::{
 };
 
 use super::{NAME, arena::Arena, memory::Caps, queue::Queue, read::Readers, shader::Kernel};
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    sorted::SortedMap,
+};
 
 /// Kernels that need more than this have values share bindings: above it, some drivers have limits of their own.
 const MOST_BINDINGS: usize = 16;
@@ -28,15 +30,15 @@ pub(super) struct Gpu {
     faults: Arc<Mutex<Faults>>,
     next_id: AtomicU64,
     /// By the text of the shader: programs share most of their kernels.
-    pipelines: Mutex<HashMap<String, wgpu::ComputePipeline>>,
-    layouts: Mutex<HashMap<Form, Layout>>,
+    pipelines: Mutex<SortedMap<String, wgpu::ComputePipeline>>,
+    layouts: Mutex<SortedMap<Form, Layout>>,
     /// The block of the call, at a dynamic offset.
     call: wgpu::BindGroupLayout,
     pub call_group: wgpu::BindGroup,
 }
 
 /// What kernels of one layout have in common.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Form {
     /// Whether each binding is written.
     pub writes: Vec<bool>,
@@ -167,7 +169,7 @@ impl Gpu {
     /// The layout of kernels of this form.
     pub fn layout(&self, form: &Form) -> Layout {
         let mut layouts = lock(&self.layouts);
-        layouts.entry(form.clone()).or_insert_with(|| Layout::new(&self.device, form, &self.call)).clone()
+        layouts.or_insert_with(form.clone(), || Layout::new(&self.device, form, &self.call)).clone()
     }
 
     /// The pipeline of a kernel, compiled at its first use.

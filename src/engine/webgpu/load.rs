@@ -1,7 +1,6 @@
 //! A program made real on the device: memory, pipelines, bind groups.
 
 use std::{
-    collections::HashMap,
     ops::Range,
     sync::{Arc, Mutex},
 };
@@ -17,6 +16,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     program::Program,
+    sorted::SortedMap,
 };
 
 /// Floating-point operations of one compute pass, after which the queue may be submitted.
@@ -36,7 +36,7 @@ pub(super) struct Loaded {
     pub commits: Vec<Transfer>,
     constants: Storage,
     arena_words: usize,
-    groups: Mutex<HashMap<Vec<u64>, Arc<Vec<wgpu::BindGroup>>>>,
+    groups: Mutex<SortedMap<Vec<u64>, Arc<Vec<wgpu::BindGroup>>>>,
 }
 
 /// A dispatch ready to go.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::graph::Kind;
+use crate::{graph::Kind, sorted::insert_by_key};
 
 /// Bindings begin at multiples of this many words: every device allows that (256 bytes).
 pub(super) const ALIGNMENT: usize = 64;
@@ -175,10 +175,11 @@ fn each_by_itself(wants: &[Want]) -> Vec<Variable> {
 
 /// Variables in `shared` become as few as bindings of at most `most` words allow.
 fn together(variables: Vec<Variable>, shared: Place, most: usize) -> Vec<Variable> {
-    let (mut inside, outside): (Vec<_>, Vec<_>) = variables.into_iter().partition(|variable| variable.place == shared);
-    inside.sort_by_key(|variable| variable.start);
+    let (inside, outside): (Vec<_>, Vec<_>) = variables.into_iter().partition(|variable| variable.place == shared);
+    let mut sorted = Vec::with_capacity(inside.len());
+    inside.into_iter().for_each(|variable| insert_by_key(&mut sorted, variable, |variable| variable.start));
     let mut joined: Vec<Variable> = Vec::new();
-    for mut variable in inside {
+    for mut variable in sorted {
         match joined.last_mut() {
             Some(last) if variable.end - last.start <= most => {
                 last.end = last.end.max(variable.end);

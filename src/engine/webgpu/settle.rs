@@ -1,12 +1,13 @@
 //! A pass over a plan: what WebGPU cannot bind as the plan has it finds another place.
 
-use std::collections::BTreeSet;
-
 use super::{
     index::Axis,
     memory::{ALIGNMENT, Caps, Place},
 };
-use crate::program::{self, Fused, Operand, Plan, Register, Step, ValueId, What};
+use crate::{
+    program::{self, Fused, Operand, Plan, Register, Step, ValueId, What},
+    sorted::SortedSet,
+};
 
 /// A copy between two places, each with the word from which on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,8 +39,8 @@ pub(super) fn settle(plan: &mut Plan, caps: &Caps) -> Vec<Transfer> {
 /// Bindings that a step needs at least: each slot is one, all of the arena a few, all constants one.
 fn bindings(plan: &Plan, step: usize, caps: &Caps) -> usize {
     let step = &plan.steps[step];
-    let mut slots = BTreeSet::new();
-    let (mut arena, mut constants) = (Vec::new(), false);
+    let mut slots = SortedSet::new();
+    let (mut arena, mut constants) = (SortedSet::new(), false);
     for value in step.inputs().chain(step.outputs()) {
         let found = &plan.values[value.index()];
         match &found.place {
@@ -47,10 +48,11 @@ fn bindings(plan: &Plan, step: usize, caps: &Caps) -> usize {
                 slots.insert(*slot);
             }
             program::Place::Constant(_) => constants |= Axis::of(plan, value).is_none(),
-            program::Place::Arena(start) => arena.push((*start, *start + found.len)),
+            program::Place::Arena(start) => {
+                arena.insert((*start, *start + found.len));
+            }
         }
     }
-    arena.sort_unstable();
     let mut windows: Vec<(usize, usize)> = Vec::new();
     for (start, end) in arena {
         match windows.last_mut() {
@@ -117,7 +119,7 @@ fn torn(plan: &Plan, step: usize) -> Vec<ValueId> {
 /// element once, in the lane that has it.)
 fn moves(fused: &Fused, register: Register) -> bool {
     let is_rows = matches!(fused.frame, program::Frame::Rows { .. });
-    let mut followers = BTreeSet::from([register]);
+    let mut followers = SortedSet::from_iter([register]);
     for instruction in &fused.code {
         for input in &instruction.inputs {
             let Operand::Array { register, repeat } = input else { continue };

@@ -1,7 +1,5 @@
 //! From the nodes of a kernel to its code.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::{
     group::{Body, BodyShape, Grouping, is_movement},
     view::{Axes, View},
@@ -9,6 +7,7 @@ use super::{
 use crate::{
     graph::{Binary, Compare, Node, NodeId, Op, Reduce},
     program::{Frame, Fused, Instruction, Operand, Program, Register, ValueId, What},
+    sorted::{SortedMap, SortedSet},
 };
 
 /// Elements of a block that an engine likes to compute at once: the rows are made as long as that allows, so that what
@@ -37,7 +36,7 @@ pub(super) fn assemble(
         value,
         frame,
         fused: Fused { frame, registers: Vec::new(), code: Vec::new(), stores: Vec::new() },
-        operands: BTreeMap::new(),
+        operands: SortedMap::new(),
         loaded: Vec::new(),
     };
     writer.write();
@@ -59,7 +58,7 @@ struct Writer<'a> {
     frame: Frame,
     fused: Fused,
     /// What readers of a node read.
-    operands: BTreeMap<usize, Operand>,
+    operands: SortedMap<usize, Operand>,
     /// What is loaded already.
     loaded: Vec<(ValueId, View, Register)>,
 }
@@ -85,8 +84,8 @@ impl Writer<'_> {
     }
 
     /// The nodes that outputs need, operands first.
-    fn needed(&self) -> BTreeSet<usize> {
-        let mut needed = BTreeSet::new();
+    fn needed(&self) -> SortedSet<usize> {
+        let mut needed = SortedSet::new();
         let mut open: Vec<usize> = self.body.outputs.iter().copied().collect();
         while let Some(node) = open.pop() {
             if !self.body.nodes.contains(&node) || !needed.insert(node) {

@@ -5,13 +5,12 @@
 //! Cheap element-wise work is done again where it is needed rather than stored; what is small (the statistics of a row)
 //! or dear (a cosine) is stored by the kernel that computes it first.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::view::{Axes, View};
 use crate::{
     graph::{Binary, NodeId, Op, Unary},
     program::Program,
     shape::Shape,
+    sorted::{SortedMap, SortedSet},
 };
 
 /// The kernels of a program, in no order yet.
@@ -40,10 +39,10 @@ pub(super) enum Draft {
 pub(super) struct Body {
     pub(super) shape: BodyShape,
     /// Nodes computed, all of them in the frame.
-    pub(super) nodes: BTreeSet<usize>,
+    pub(super) nodes: SortedSet<usize>,
     /// Nodes read, each as a view of a node in memory.
-    pub(super) loads: BTreeMap<usize, (usize, View)>,
-    pub(super) outputs: BTreeSet<usize>,
+    pub(super) loads: SortedMap<usize, (usize, View)>,
+    pub(super) outputs: SortedSet<usize>,
     /// Elements of the largest node.
     largest: usize,
 }
@@ -53,7 +52,7 @@ pub(super) struct Body {
 pub(super) enum BodyShape {
     /// Into how many rows all nodes can be cut.
     Rows {
-        counts: BTreeSet<usize>,
+        counts: SortedSet<usize>,
     },
     Columns {
         rows: usize,
@@ -87,14 +86,13 @@ impl<'p> Grouping<'p> {
             producer: vec![None; nodes],
             inside: vec![None; nodes],
         };
-        let mut written: Vec<usize> =
+        let written: SortedSet<usize> =
             program.slots().iter().filter_map(|slot| slot.role.written()).map(NodeId::index).collect();
-        written.sort_unstable();
         for index in 0..nodes {
             if is_single(&program.nodes()[index].op) {
                 grouping.single(index);
             }
-            if written.binary_search(&index).is_ok() {
+            if written.contains(&index) {
                 grouping.store(index);
             }
         }
@@ -184,9 +182,9 @@ impl<'p> Grouping<'p> {
     fn copy(&mut self, node: usize) {
         let (base, axes) = self.settle(node);
         let shape = BodyShape::Rows { counts: prefixes(self.shape(node), usize::MAX) };
-        let loads = BTreeMap::from([(node, (base, axes.merged()))]);
+        let loads = SortedMap::from_iter([(node, (base, axes.merged()))]);
         let largest = self.shape(node).elements();
-        let body = Body { shape, nodes: BTreeSet::new(), loads, outputs: BTreeSet::from([node]), largest };
+        let body = Body { shape, nodes: SortedSet::new(), loads, outputs: SortedSet::from_iter([node]), largest };
         self.producer[node] = Some(self.drafts.len());
         self.drafts.push(Draft::Fused(body));
     }
@@ -238,9 +236,9 @@ impl<'p> Grouping<'p> {
         let shape = self.columns(root).unwrap_or_else(|| BodyShape::Rows { counts: self.counts(root) });
         Body {
             shape,
-            nodes: BTreeSet::from([root]),
-            loads: BTreeMap::new(),
-            outputs: BTreeSet::from([root]),
+            nodes: SortedSet::from_iter([root]),
+            loads: SortedMap::new(),
+            outputs: SortedSet::from_iter([root]),
             largest: self.weight(root),
         }
     }
@@ -337,7 +335,7 @@ impl<'p> Grouping<'p> {
                 if is_single(op) {
                     return false;
                 }
-                let common: BTreeSet<usize> = counts.intersection(&self.counts(node)).copied().collect();
+                let common: SortedSet<usize> = counts.common(&self.counts(node)).copied().collect();
                 let Some(&most) = common.last() else { return false };
                 let largest = body.largest.max(weight);
                 // A root that reduces a long row is a kernel whatever its length; nothing else may make rows longer.
@@ -354,7 +352,7 @@ impl<'p> Grouping<'p> {
 
     /// Into how many rows a node and its operands can be cut so that each row depends on operands' rows of the same
     /// number.
-    fn counts(&self, node: usize) -> BTreeSet<usize> {
+    fn counts(&self, node: usize) -> SortedSet<usize> {
         let Some(&operand) = self.program.nodes()[node].inputs.first() else {
             return prefixes(self.shape(node), usize::MAX);
         };
@@ -368,7 +366,7 @@ impl<'p> Grouping<'p> {
                 (0..shape.rank()).find(|&axis| changed(axis)).unwrap_or(usize::MAX)
             }
             Op::Reshape => {
-                return prefixes(shape, usize::MAX).intersection(&prefixes(operand, usize::MAX)).copied().collect();
+                return prefixes(shape, usize::MAX).common(&prefixes(operand, usize::MAX)).copied().collect();
             }
             _ => usize::MAX,
         };
@@ -393,7 +391,7 @@ impl<'p> Grouping<'p> {
     /// Whether two bodies have something in common that is as large as they are, or are small.
     fn shares(&self, body: &Body, other: &Body) -> bool {
         let large = |elements: usize| 2 * elements >= body.largest;
-        let computed = body.nodes.intersection(&other.nodes).any(|&node| large(self.shape(node).elements()));
+        let computed = body.nodes.common(&other.nodes).any(|&node| large(self.shape(node).elements()));
         let read = |(base, view): &&(usize, View)| {
             large(view.len()) && other.loads.values().any(|theirs| theirs.0 == *base && theirs.1 == *view)
         };
@@ -408,7 +406,7 @@ impl<'p> Grouping<'p> {
         joined.largest = body.largest.max(other.largest);
         match (&mut joined.shape, &body.shape) {
             (BodyShape::Rows { counts }, BodyShape::Rows { counts: own }) => {
-                let common: BTreeSet<usize> = counts.intersection(own).copied().collect();
+                let common: SortedSet<usize> = counts.common(own).copied().collect();
                 let (most, before) = (*common.last()?, (*counts.last()?).min(*own.last()?));
                 let row = joined.largest / most;
                 // Longer rows mean fewer parts for threads: only where there is little to do in all.
@@ -420,7 +418,7 @@ impl<'p> Grouping<'p> {
             (ours, theirs) if ours == theirs => {}
             _ => return None,
         }
-        for (&node, (base, view)) in &body.loads {
+        for (&node, (base, view)) in body.loads.iter() {
             if other.loads.contains_key(&node) {
                 continue;
             }
@@ -434,8 +432,8 @@ impl<'p> Grouping<'p> {
                 joined.loads.insert(node, (*base, view.clone()));
             }
         }
-        joined.nodes.extend(&body.nodes);
-        joined.outputs.extend(&body.outputs);
+        joined.nodes.extend(body.nodes.iter().copied());
+        joined.outputs.extend(body.outputs.iter().copied());
         joined.loads.retain(|node, _| !joined.nodes.contains(node));
         (joined.nodes.iter().all(|node| self.is_complete(&joined, *node))).then_some(joined)
     }
@@ -460,20 +458,17 @@ impl<'p> Grouping<'p> {
     }
 
     /// The drafts whose results a draft reads.
-    pub(super) fn needs(&self, draft: usize) -> Vec<usize> {
+    pub(super) fn needs(&self, draft: usize) -> SortedSet<usize> {
         let bases: Vec<usize> = match &self.drafts[draft] {
             Draft::Single { operands, .. } => operands.iter().map(|(base, _)| *base).collect(),
             Draft::Fused(body) => body.loads.values().map(|(base, _)| *base).collect(),
         };
-        let mut needs: Vec<usize> = bases.into_iter().filter_map(|base| self.producer[base]).collect();
-        needs.sort_unstable();
-        needs.dedup();
-        needs
+        bases.into_iter().filter_map(|base| self.producer[base]).collect()
     }
 
     /// The drafts that must be done before those of `open` are: what they need, and what that needs.
-    fn before(&self, mut open: Vec<usize>) -> BTreeSet<usize> {
-        let mut before = BTreeSet::new();
+    fn before(&self, mut open: Vec<usize>) -> SortedSet<usize> {
+        let mut before = SortedSet::new();
         while let Some(draft) = open.pop() {
             open.extend(self.needs(draft).into_iter().filter(|&needed| before.insert(needed)));
         }
@@ -488,7 +483,7 @@ fn is_little(body: &Body, other: &Body) -> bool {
 }
 
 /// Products of the sizes of the first axes, up to `axis`.
-fn prefixes(shape: Shape, axis: usize) -> BTreeSet<usize> {
+fn prefixes(shape: Shape, axis: usize) -> SortedSet<usize> {
     let products = shape.iter().take(axis).scan(1, |product, dim| {
         *product *= dim;
         Some(*product)

@@ -1,6 +1,9 @@
 //! Places in shared memory for what lives for a while.
 
-use crate::program::{Place, Step, Value, ValueId};
+use crate::{
+    program::{Place, Step, Value, ValueId},
+    sorted::{SortedSet, insert_by_key},
+};
 
 /// When something is needed, and how much of it: from step `first` to step `last`, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,19 +16,19 @@ pub struct Interval {
 /// Where each interval's elements begin so that no two that live at one time overlap, and how many elements that takes
 /// in all. Large ones choose first, each the lowest place that is free.
 pub fn allocate(intervals: &[Interval], alignment: usize) -> (Vec<usize>, usize) {
-    let mut order: Vec<usize> = (0..intervals.len()).collect();
-    order.sort_by_key(|&index| (std::cmp::Reverse(intervals[index].len), intervals[index].first));
+    let mut order: Vec<usize> = Vec::with_capacity(intervals.len());
+    let rank = |index: &usize| (std::cmp::Reverse(intervals[*index].len), intervals[*index].first);
+    (0..intervals.len()).for_each(|index| insert_by_key(&mut order, index, rank));
     let mut places = vec![0; intervals.len()];
     let mut placed: Vec<usize> = Vec::new();
     let mut total = 0;
     for index in order {
         let own = intervals[index];
-        let mut taken: Vec<(usize, usize)> = placed
+        let taken: SortedSet<(usize, usize)> = placed
             .iter()
             .filter(|&&other| intervals[other].first <= own.last && own.first <= intervals[other].last)
             .map(|&other| (places[other], places[other] + intervals[other].len))
             .collect();
-        taken.sort_unstable();
         let mut place = 0;
         for (from, to) in taken {
             if place + own.len <= from {

@@ -14,7 +14,10 @@ pub use view::View;
 
 use self::group::{Draft, Grouping};
 use super::{Fused, Part, Place, Plan, Program, Single, Step, Value, ValueId, What};
-use crate::graph::{NodeId, Op};
+use crate::{
+    graph::{NodeId, Op},
+    sorted::SortedSet,
+};
 
 /// What an engine's kernels can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,7 +120,7 @@ impl<'p> Lowering<'p> {
 
 /// The drafts, each after those whose results it reads; among those that could be next, the one of the earliest node.
 fn in_order(grouping: &Grouping<'_>) -> Vec<usize> {
-    let needs: Vec<Vec<usize>> = (0..grouping.drafts.len()).map(|draft| grouping.needs(draft)).collect();
+    let needs: Vec<_> = (0..grouping.drafts.len()).map(|draft| grouping.needs(draft)).collect();
     let mut readers = vec![Vec::new(); needs.len()];
     for (draft, needed) in needs.iter().enumerate() {
         needed.iter().for_each(|&other| readers[other].push(draft));
@@ -126,7 +129,7 @@ fn in_order(grouping: &Grouping<'_>) -> Vec<usize> {
         Draft::Single { node, .. } => *node,
         Draft::Fused(body) => body.outputs.first().copied().unwrap_or(0),
     };
-    let mut waiting: Vec<usize> = needs.iter().map(Vec::len).collect();
+    let mut waiting: Vec<usize> = needs.iter().map(SortedSet::len).collect();
     let mut ready: BinaryHeap<Reverse<(usize, usize)>> =
         (0..needs.len()).filter(|&draft| waiting[draft] == 0).map(|draft| Reverse((rank(draft), draft))).collect();
     let mut order = Vec::with_capacity(needs.len());

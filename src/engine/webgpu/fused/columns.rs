@@ -1,12 +1,13 @@
 //! Kernels that reduce over rows: lanes stand side by side over columns, and several share the rows of a column.
 
-use std::{collections::BTreeMap, fmt::Write};
+use std::fmt::Write;
 
 use super::expr::{Source, Writer, join};
 use crate::{
     engine::webgpu::{index::indented, memory::Memory},
     graph::Reduce,
     program::{Register, What},
+    sorted::SortedMap,
 };
 
 /// How the work is divided.
@@ -51,7 +52,7 @@ impl Share {
 }
 
 /// The memory that each reduction is written to: `chunks * columns` numbers.
-pub(super) type Sums = BTreeMap<Register, Vec<Memory>>;
+pub(super) type Sums = SortedMap<Register, Vec<Memory>>;
 
 /// The declarations and the body of a kernel.
 pub(super) fn write(writer: &mut Writer<'_>, share: Share, sums: &Sums) -> (String, String) {

@@ -4,8 +4,6 @@
 //! compute it, each once in its scope: what does not depend on a loop's index stands before the loop. An index counts
 //! elements, or fours of neighbours; a term that is the same for all four is a scalar.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-
 use super::library::{Library, literal};
 use crate::{
     engine::webgpu::{
@@ -15,6 +13,7 @@ use crate::{
     },
     graph::{Binary, Compare, Reduce, Unary},
     program::{Fused, Instruction, Operand, Plan, Register, ValueId, What},
+    sorted::{SortedMap, SortedSet},
 };
 
 /// Terms summed one after another before they join the total, which keeps rounding errors far below those of one long
@@ -26,8 +25,8 @@ pub(super) struct Source<'a> {
     pub fused: &'a Fused,
     pub plan: &'a Plan,
     /// What is read, with the element of the value where the memory begins.
-    pub reads: BTreeMap<ValueId, (Memory, usize)>,
-    pub writes: BTreeMap<ValueId, Memory>,
+    pub reads: SortedMap<ValueId, (Memory, usize)>,
+    pub writes: SortedMap<ValueId, Memory>,
     pub rows: usize,
 }
 
@@ -75,36 +74,36 @@ impl Term {
 #[derive(Default)]
 struct Scope {
     lines: String,
-    known: HashMap<(Register, String, bool), Term>,
-    indices: HashMap<String, String>,
+    known: SortedMap<(Register, String, bool), Term>,
+    indices: SortedMap<String, String>,
 }
 
 pub(super) struct Writer<'a> {
     pub source: &'a Source<'a>,
     /// Registers in workgroup memory, with the text of the first element that is there.
-    pub shared: BTreeMap<Register, String>,
+    pub shared: SortedMap<Register, String>,
     /// The row of the workgroup, if it has just one.
     pub row: Option<Index>,
     pub library: Library,
     /// Values that are used in fours.
-    pub fours: BTreeSet<ValueId>,
+    pub fours: SortedSet<ValueId>,
     /// Whether something more than a load was computed four times for want of neighbours.
     pub scattered: bool,
     scopes: Vec<Scope>,
-    names: HashMap<String, usize>,
+    names: SortedMap<String, usize>,
 }
 
 impl<'a> Writer<'a> {
     pub fn new(source: &'a Source<'a>) -> Writer<'a> {
         Writer {
             source,
-            shared: BTreeMap::new(),
+            shared: SortedMap::new(),
             row: None,
             library: Library::default(),
-            fours: BTreeSet::new(),
+            fours: SortedSet::new(),
             scattered: false,
             scopes: vec![Scope::default()],
-            names: HashMap::new(),
+            names: SortedMap::new(),
         }
     }
 
@@ -128,7 +127,7 @@ impl<'a> Writer<'a> {
 
     /// A name that nothing else has.
     pub fn name(&mut self, wanted: &str) -> String {
-        let count = self.names.entry(wanted.into()).or_insert(0);
+        let count = self.names.or_insert_with(wanted.into(), || 0);
         *count += 1;
         if *count == 1 { wanted.into() } else { format!("{wanted}_{count}") }
     }

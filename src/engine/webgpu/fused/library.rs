@@ -1,8 +1,9 @@
 //! Functions that kernels call, and numbers that WGSL has no literals for.
 
-use std::collections::BTreeMap;
-
-use crate::graph::{Law, Reduce, Unary};
+use crate::{
+    graph::{Law, Reduce, Unary},
+    sorted::SortedMap,
+};
 
 const EXP: &str = include_str!("../wgsl/exp.wgsl");
 const TANH: &str = include_str!("../wgsl/tanh.wgsl");
@@ -15,7 +16,7 @@ const NORMAL: &str = include_str!("../wgsl/normal.wgsl");
 #[derive(Debug, Default, Clone)]
 pub(super) struct Library {
     /// Texts by what they hold; the order of names is no order of need, which WGSL does not ask for.
-    texts: BTreeMap<String, String>,
+    texts: SortedMap<String, String>,
     pub reads_call: bool,
 }
 
@@ -26,7 +27,7 @@ impl Library {
     }
 
     fn need(&mut self, name: &str, text: impl Into<String>) {
-        self.texts.entry(name.into()).or_insert_with(|| text.into());
+        self.texts.or_insert_with(name.into(), || text.into());
     }
 
     /// Functions whose accuracy WGSL leaves open are our own; division and square root it holds to 2.5 units in the last

@@ -9,10 +9,7 @@ mod library;
 mod rows;
 mod schedule;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt::Write,
-};
+use std::fmt::Write;
 
 use self::{
     columns::Sums,
@@ -28,6 +25,7 @@ use super::{
 use crate::{
     graph::Reduce,
     program::{Frame, Fused, Register, ValueId, View, What},
+    sorted::{SortedMap, SortedSet},
 };
 
 /// Invocations of a workgroup of a flat grid: few where there is little to do.
@@ -36,7 +34,7 @@ const FLAT_LANES: [usize; 2] = [64, 256];
 /// The kernels of a fused step.
 pub(super) fn kernels(fused: &Fused, compiler: &Compiler<'_>) -> Vec<Kernel> {
     // Which values are used in fours shows only when the text is written.
-    let mut all: BTreeSet<ValueId> = fused.stores.iter().map(|(_, value)| *value).collect();
+    let mut all: SortedSet<ValueId> = fused.stores.iter().map(|(_, value)| *value).collect();
     all.extend(loads(fused).map(|(value, _)| value));
     let (_, fours) = Attempt { fused, compiler, fours: &all }.kernels();
     Attempt { fused, compiler, fours: &fours }.kernels().0
@@ -53,11 +51,11 @@ fn loads(fused: &Fused) -> impl Iterator<Item = (ValueId, &View)> {
 struct Attempt<'a> {
     fused: &'a Fused,
     compiler: &'a Compiler<'a>,
-    fours: &'a BTreeSet<ValueId>,
+    fours: &'a SortedSet<ValueId>,
 }
 
 impl Attempt<'_> {
-    fn kernels(&self) -> (Vec<Kernel>, BTreeSet<ValueId>) {
+    fn kernels(&self) -> (Vec<Kernel>, SortedSet<ValueId>) {
         match self.fused.frame {
             Frame::Rows { rows } => self.rows(rows),
             Frame::Columns { rows, columns } => self.columns(rows, columns),
@@ -66,13 +64,13 @@ impl Attempt<'_> {
 
     /// What is read, each value from the first element that a load shows to the last.
     fn reads(&self) -> Vec<(ValueId, usize, Want)> {
-        let mut extents: BTreeMap<ValueId, (usize, usize)> = BTreeMap::new();
+        let mut extents: SortedMap<ValueId, (usize, usize)> = SortedMap::new();
         for (value, view) in loads(self.fused) {
             if Axis::of(self.compiler.plan, value).is_some() {
                 continue;
             }
             let (first, end) = extent(view);
-            let known = extents.entry(value).or_insert((first, end));
+            let known = extents.or_insert_with(value, || (first, end));
             *known = (known.0.min(first), known.1.max(end));
         }
         let want = |(value, (first, end)): (ValueId, (usize, usize))| {
@@ -107,7 +105,7 @@ impl Attempt<'_> {
         (source, space)
     }
 
-    fn rows(&self, rows: usize) -> (Vec<Kernel>, BTreeSet<ValueId>) {
+    fn rows(&self, rows: usize) -> (Vec<Kernel>, SortedSet<ValueId>) {
         let stored: Vec<ValueId> = self.fused.stores.iter().map(|(_, value)| *value).collect();
         let (source, space) = self.source(rows, &stored, Vec::new());
         let mut writer = Writer::new(&source);
@@ -135,7 +133,7 @@ impl Attempt<'_> {
         (vec![kernel], fours)
     }
 
-    fn columns(&self, rows: usize, columns: usize) -> (Vec<Kernel>, BTreeSet<ValueId>) {
+    fn columns(&self, rows: usize, columns: usize) -> (Vec<Kernel>, SortedSet<ValueId>) {
         let share = columns::Share::new(rows, columns, self.compiler.caps.lanes);
         let is_sum = |register: Register| {
             let found = self.fused.code.iter().find(|instruction| instruction.to == register);
@@ -152,10 +150,10 @@ impl Attempt<'_> {
         let (source, space) = self.source(rows, &stored, targets);
         let mut memory: Sums = Sums::new();
         for ((register, _), target) in sums.iter().zip(&space.memories[space.memories.len() - sums.len()..]) {
-            memory.entry(*register).or_default().push(target.clone());
+            memory.or_insert_with(*register, Vec::new).push(target.clone());
         }
         for (register, _) in columns::reductions(&source) {
-            memory.entry(register).or_default();
+            memory.or_insert_with(register, Vec::new);
         }
         let mut writer = Writer::new(&source);
         let (declarations, body) = columns::write(&mut writer, share, &memory);
@@ -208,10 +206,8 @@ fn finish(writer: &Writer<'_>, space: &Space, declarations: &str) -> Shader {
 /// A grid of a lane an element, or four: its body, workgroups and lanes.
 fn flat(writer: &mut Writer<'_>, most_lanes: usize) -> (String, usize, usize) {
     let source = writer.source;
-    let mut lengths: Vec<usize> = source.fused.stores.iter().map(|(register, _)| source.each(*register)).collect();
-    lengths.sort_unstable();
-    lengths.dedup();
-    let lengths: Vec<usize> = lengths.into_iter().filter(|&each| each > 0).collect();
+    let lengths: SortedSet<usize> =
+        source.fused.stores.iter().map(|(register, _)| source.each(*register)).filter(|&each| each > 0).collect();
     let mut text = String::new();
     let mut most = 0;
     for &each in &lengths {

@@ -10,6 +10,7 @@ use crate::{
     engine::webgpu::index::indented,
     graph::Reduce,
     program::{Register, What},
+    sorted::SortedSet,
 };
 
 /// Lanes whose results one lane joins at a time.
@@ -271,11 +272,9 @@ fn tree(reduces: &[Reduce], lanes: usize) -> String {
 /// Writes what is stored: registers of one length in one loop.
 fn stores(writer: &mut Writer<'_>, share: Share) -> String {
     let source = writer.source;
-    let mut lengths: Vec<usize> = source.fused.stores.iter().map(|(register, _)| source.each(*register)).collect();
-    lengths.sort_unstable_by(|a, b| b.cmp(a));
-    lengths.dedup();
+    let lengths: SortedSet<usize> = source.fused.stores.iter().map(|(register, _)| source.each(*register)).collect();
     let mut text = String::new();
-    for each in lengths.into_iter().filter(|&each| each > 0) {
+    for each in lengths.into_iter().rev().filter(|&each| each > 0) {
         let wide = each.is_multiple_of(4) && !super::is_scattered(writer, each, share.rows == 1);
         let outer = open(writer, share);
         let inner = writer.open();

@@ -3,12 +3,11 @@
 //! Everything is computed where it is read, again and again, unless that is dear: reductions of many terms into few
 //! results are shared by the workgroup's lanes, and what would be computed often is computed once.
 
-use std::collections::BTreeMap;
-
 use super::expr::{Source, Terms};
 use crate::{
     graph::{Binary, Unary},
     program::{Instruction, Operand, Register, What},
+    sorted::SortedMap,
 };
 
 /// Reductions of more terms than this, into fewer results than [`FEW`], are shared by lanes.
@@ -55,7 +54,7 @@ impl Schedule {
     }
 }
 
-type Ways = BTreeMap<Register, (Way, f64)>;
+type Ways = SortedMap<Register, (Way, f64)>;
 
 /// Simple operations that one element of each register takes.
 fn costs(source: &Source<'_>) -> Vec<f64> {
@@ -101,7 +100,7 @@ fn registers(instruction: &Instruction) -> impl Iterator<Item = (Register, bool)
 fn choose(source: &Source<'_>, costs: &[f64], rows: usize) -> Ways {
     // How often each register is computed by each of the loops that need it: those of what is stored (by their
     // length), and of what is in workgroup memory.
-    let mut asked: Vec<BTreeMap<Loop, f64>> = vec![BTreeMap::new(); costs.len()];
+    let mut asked: Vec<SortedMap<Loop, f64>> = vec![SortedMap::new(); costs.len()];
     for &(register, _) in &source.fused.stores {
         let each = source.each(register);
         asked[register.index()].insert(Loop::Store(each), each as f64);
@@ -118,10 +117,10 @@ fn choose(source: &Source<'_>, costs: &[f64], rows: usize) -> Ways {
         if shared {
             ways.insert(to, (Way::Shared, f64::INFINITY));
             let whole = (each * Terms::of(source, instruction).count as f64).max(1.0);
-            asked[to.index()] = BTreeMap::from([(Loop::Register(to), whole)]);
+            asked[to.index()] = SortedMap::from_iter([(Loop::Register(to), whole)]);
         } else if saved > WORTH * each && !hoisted && !matches!(instruction.what, What::Load { .. }) {
             ways.insert(to, (Way::Kept, saved));
-            asked[to.index()] = BTreeMap::from([(Loop::Register(to), each)]);
+            asked[to.index()] = SortedMap::from_iter([(Loop::Register(to), each)]);
         }
         let terms = match &instruction.what {
             What::Reduce { .. } | What::Dot if !shared => Terms::of(source, instruction).count as f64,
@@ -129,7 +128,7 @@ fn choose(source: &Source<'_>, costs: &[f64], rows: usize) -> Ways {
         };
         for (loop_, times) in asked[to.index()].clone() {
             for (input, in_place) in registers(instruction) {
-                let known = asked[input.index()].entry(loop_).or_insert(0.0);
+                let known = asked[input.index()].or_insert_with(loop_, || 0.0);
                 // At an index that the loop has anyway it is computed once.
                 *known = if in_place { known.max(times) } else { *known + times * terms };
             }
