@@ -309,7 +309,7 @@ impl Plan {
             What::MulAdd => "mul_add".into(),
             What::Gated => "gated".into(),
             What::Random { law, stream } => named(&Op::Random { law: *law, stream: *stream }),
-            What::Reduce { reduce, dims, axes } => format!("{reduce:?} of {dims:?} over {axes:?}").to_lowercase(),
+            What::Reduce { reduce, dims, axes } => format!("{reduce:?} of {dims:?} over {axes:?}").to_ascii_lowercase(),
             What::Dot => "dot".into(),
             What::Move { view, .. } => format!("move from {} as {:?} by {:?}", view.offset, view.dims, view.strides),
         }

@@ -32,16 +32,16 @@ impl Program {
         match &node.op {
             Op::Slot { slot } => {
                 let slot = &self.slots[*slot as usize];
-                format!("{} `{}`", format!("{:?}", slot.kind).to_lowercase(), slot.name)
+                format!("{} `{}`", format!("{:?}", slot.kind).to_ascii_lowercase(), slot.name)
             }
             Op::Scalar { index } => format!("scalar `{}`", self.scalars[*index as usize]),
             Op::Fill { value } => format!("fill {value:?}"),
             Op::Constant { index } => format!("constant #{index}"),
             Op::Iota { axis } => format!("iota {axis}"),
-            Op::Random { law, stream } => format!("random {law:?} stream {stream}").to_lowercase(),
-            Op::Unary(function) => format!("{function:?}").to_lowercase(),
-            Op::Binary(function) => format!("{function:?}").to_lowercase(),
-            Op::Compare(compare) => format!("{compare:?}").to_lowercase(),
+            Op::Random { law, stream } => format!("random {law:?} stream {stream}").to_ascii_lowercase(),
+            Op::Unary(function) => format!("{function:?}").to_ascii_lowercase(),
+            Op::Binary(function) => format!("{function:?}").to_ascii_lowercase(),
+            Op::Compare(compare) => format!("{compare:?}").to_ascii_lowercase(),
             Op::Select => "select".into(),
             Op::StopGradient => "stop_gradient".into(),
             Op::Reshape => "reshape".into(),
@@ -51,13 +51,13 @@ impl Program {
             Op::Flip { axes } => format!("flip {axes:?}"),
             Op::Slice { start, step } => format!("slice {start:?} by {step:?}"),
             Op::Pad { low, interior } => format!("pad {low:?} interior {interior:?}"),
-            Op::Reduce { reduce, axes } => format!("{} {axes:?}", format!("{reduce:?}").to_lowercase()),
+            Op::Reduce { reduce, axes } => format!("{} {axes:?}", format!("{reduce:?}").to_ascii_lowercase()),
             Op::Matmul { ta, tb } => format!("matmul{}{}", if *ta { " ta" } else { "" }, if *tb { " tb" } else { "" }),
             Op::Conv2d(conv) => format!("conv2d {}", conv.text()),
             Op::Conv2dInputGrad(conv) => format!("conv2d_input_grad {}", conv.text()),
             Op::Conv2dWeightGrad(conv) => format!("conv2d_weight_grad {}", conv.text()),
-            Op::Sample2d { border } => format!("sample2d {border:?}").to_lowercase(),
-            Op::Sample2dTranspose { border } => format!("sample2d_transpose {border:?}").to_lowercase(),
+            Op::Sample2d { border } => format!("sample2d {border:?}").to_ascii_lowercase(),
+            Op::Sample2dTranspose { border } => format!("sample2d_transpose {border:?}").to_ascii_lowercase(),
             Op::Take => "take".into(),
             Op::TakeTranspose => "take_transpose".into(),
             Op::SolveSpd => "solve_spd".into(),

@@ -70,7 +70,7 @@ impl Cpu {
     pub fn forced(isa: Isa, variant: Option<Variant>) -> Cpu {
         assert!(Isa::available().contains(&isa), "this machine has no {isa:?}");
         let way = variant.map_or(String::new(), |variant| format!(", {variant:?}"));
-        let name = format!("{NAME} ({isa:?}{way})").to_lowercase();
+        let name = format!("{NAME} ({isa:?}{way})").to_ascii_lowercase();
         Cpu { name, kernels: Kernels { isa, variant }, shared: Arc::default() }
     }
 }

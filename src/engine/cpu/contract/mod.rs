@@ -122,7 +122,7 @@ impl Contraction {
             Method::Scatter(_) => "scatter",
             Method::Winograd(_) | Method::WinogradWeight(_) => "winograd 4x4",
         };
-        format!("{method}, {:?}", self.isa).to_lowercase()
+        format!("{method}, {:?}", self.isa).to_ascii_lowercase()
     }
 
     /// How many f32s of scratch memory a call needs, for all workers of the calling thread's pool.
