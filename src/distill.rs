@@ -18,6 +18,7 @@ use crate::{
     pool::{self, Pool, PoolCursor, PoolKey, PoolTraining},
     program::Program,
     recipe::{Labels, MethodRecipe, PoolTiming, Recipe},
+    settings::{Settings, Value},
 };
 
 /// A distillation in progress. The caller owns the loop; between calls the run can be paused, looked at, saved and
@@ -86,6 +87,7 @@ impl Distillation {
     /// the engine.
     pub fn new(recipe: Recipe, data: &Dataset, engine: Arc<dyn Engine>) -> Result<Distillation> {
         let mut exec = Executor::new(engine);
+        let recipe = recipe.checked()?;
         let facts = Facts::new(&recipe, data)?;
         pool::write_real(&mut exec, data)?;
         let training = PoolTraining::new(&mut exec, &recipe, facts.network(), data, &facts.normalisation)?;
@@ -257,7 +259,7 @@ impl Distillation {
             Recipe::UNTIL_STOPPED => self.recipe.clone().iterations(self.losses.len()),
             _ => self.recipe.clone(),
         };
-        Ok(self.data.distilled(&recipe, &values, self.losses.clone(), soft))
+        self.data.distilled(&recipe, &values, self.losses.clone(), soft)
     }
 
     /// Mean class probabilities `[n f^2, classes]` of the decoded pictures under the trained networks of the pool; a
@@ -306,7 +308,7 @@ impl Distillation {
             buffers.push((name, values));
         }
         let saved = Saved {
-            recipe: self.recipe.to_toml(),
+            recipe: self.recipe.settings()?.entries().to_vec(),
             fingerprint: self.data.fingerprint.clone(),
             losses: self.losses.clone(),
             pool: self.training.as_ref().map(PoolTraining::cursor),
@@ -331,7 +333,7 @@ impl Distillation {
                 "these are not the images that the run began with: resume with the same source, size and seed".into(),
             ));
         }
-        let mut run = Distillation::new(Recipe::from_toml(&saved.recipe)?, data, engine)?;
+        let mut run = Distillation::new(Recipe::of(&Settings::from_entries(saved.recipe))?, data, engine)?;
         run.losses = saved.losses;
         if saved.pool.is_none() {
             run.end_training();
@@ -381,11 +383,17 @@ impl Facts {
         &self.setting.network
     }
 
-    fn distilled(&self, recipe: &Recipe, values: &[f32], losses: Vec<LossPoint>, soft: Option<Vec<f32>>) -> Distilled {
+    fn distilled(
+        &self,
+        recipe: &Recipe,
+        values: &[f32],
+        losses: Vec<LossPoint>,
+        soft: Option<Vec<f32>>,
+    ) -> Result<Distilled> {
         let image = self.network().image();
         let MethodRecipe::Ncfm(ncfm) = &recipe.method;
         let ipc = recipe.images_per_class;
-        Distilled {
+        Ok(Distilled {
             planes: Planes::U8(values.iter().map(|value| (value * 255.0).round() as u8).collect()),
             channels: image.channels,
             height: image.height,
@@ -397,19 +405,19 @@ impl Facts {
             factor: ncfm.factor as u32,
             images_per_class: ipc as u32,
             method: recipe.method.name().into(),
-            recipe: recipe.to_toml(),
+            recipe: recipe.settings()?,
             seed: recipe.seed,
             fingerprint: self.fingerprint.clone(),
             losses,
             versions: Versions::default(),
-        }
+        })
     }
 }
 
 /// A checkpoint: postcard behind a magic, a checksum after it.
 #[derive(Serialize, Deserialize)]
 struct Saved {
-    recipe: String,
+    recipe: Vec<(String, Value)>,
     fingerprint: String,
     losses: Vec<LossPoint>,
     /// `None` if the pool is complete.
@@ -419,7 +427,7 @@ struct Saved {
     buffers: Vec<(String, Vec<f32>)>,
 }
 
-const MAGIC: &[u8; 8] = b"ATTARCP1";
+const MAGIC: &[u8; 8] = b"ATTARCP2";
 
 impl Saved {
     fn read(bytes: &[u8]) -> Result<Saved> {
@@ -440,5 +448,5 @@ impl Saved {
 /// [`Error::Data`] if a class has too few images, [`Error::Recipe`] if the network does not fit them.
 pub fn initial(recipe: &Recipe, data: &Dataset) -> Result<Distilled> {
     let facts = Facts::new(recipe, data)?;
-    Ok(facts.distilled(recipe, &facts.canvases.concat(), Vec::new(), None))
+    facts.distilled(recipe, &facts.canvases.concat(), Vec::new(), None)
 }

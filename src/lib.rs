@@ -14,6 +14,7 @@ pub mod pool;
 pub mod program;
 pub mod recipe;
 pub mod rng;
+pub mod settings;
 pub mod shape;
 mod sorted;
 mod streams;
@@ -25,6 +26,7 @@ pub use error::{Error, Result};
 pub use evaluate::{Accuracy, Evaluation, Protocol};
 pub use pool::Pool;
 pub use recipe::Recipe;
+pub use settings::Settings;
 
 /// Compiles the examples of the README.
 #[cfg(all(doctest, not(target_arch = "wasm32")))]

@@ -1,5 +1,5 @@
 //! The recipe: everything a run depends on besides the data and the engine. Serde only; TOML files, command-line flags
-//! and `key=value` pairs merge into the same value, and a distilled set carries it.
+//! and `key=value` pairs merge into the same [`Settings`], and a distilled set carries them.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +12,7 @@ use crate::{
         optim::Optimiser,
         schedule::Schedule,
     },
+    settings::Settings,
 };
 
 pub use crate::micro_batch::MicroBatch;
@@ -21,8 +22,7 @@ pub use crate::micro_batch::MicroBatch;
 /// ```
 /// use attar::Recipe;
 /// let recipe = Recipe::ncfm().images_per_class(5).iterations(50).seed(7);
-/// let text = recipe.to_toml();
-/// assert_eq!(Recipe::from_toml(&text)?, recipe);
+/// assert_eq!(Recipe::of(&recipe.settings()?)?, recipe);
 /// let wider = recipe.with("network.width=64")?;
 /// assert_eq!(wider.network.width, 64);
 /// # Ok::<(), attar::Error>(())
@@ -43,6 +43,7 @@ pub struct Recipe {
     pub micro_batch: MicroBatch,
     pub network: NetworkRecipe,
     pub pool: PoolRecipe,
+    #[cfg_attr(feature = "typescript", tsify(type = "MethodRecipe"))]
     pub method: MethodRecipe,
     pub evaluation: EvaluationRecipe,
 }
@@ -112,7 +113,9 @@ pub enum PoolTiming {
 pub struct TrainingRecipe {
     pub batch: usize,
     pub lr: f64,
+    #[cfg_attr(feature = "typescript", tsify(type = "Optimiser"))]
     pub optimiser: Optimiser,
+    #[cfg_attr(feature = "typescript", tsify(type = "Schedule"))]
     pub schedule: Schedule,
     /// Operations of the augmentation, joined by `_`.
     #[cfg_attr(feature = "typescript", tsify(type = "string"))]
@@ -125,8 +128,7 @@ pub struct TrainingRecipe {
 
 /// The method with its settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(tsify::Tsify))]
-#[serde(tag = "name", rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum MethodRecipe {
     /// Neural characteristic function matching (Wang et al., CVPR 2025).
     Ncfm(NcfmRecipe),
@@ -156,6 +158,7 @@ pub struct NcfmRecipe {
     pub real_refresh: usize,
     /// Frequencies of the characteristic function.
     pub frequencies: usize,
+    #[cfg_attr(feature = "typescript", tsify(type = "Sampling"))]
     pub sampling: Sampling,
     /// Weights of amplitude and phase.
     pub weights: Weights,
@@ -164,6 +167,7 @@ pub struct NcfmRecipe {
     /// Calibration updates after each matching update; 0 for none.
     pub calibrations: usize,
     pub lr: f64,
+    #[cfg_attr(feature = "typescript", tsify(type = "Optimiser"))]
     pub optimiser: Optimiser,
     /// The rate halves when the sum of the losses has not improved for more than this many iterations.
     pub plateau_patience: u32,
@@ -187,8 +191,7 @@ pub enum Initialisation {
 
 /// Where frequencies come from.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(tsify::Tsify))]
-#[serde(tag = "law", rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Sampling {
     /// Standard normal.
     Normal,
@@ -287,51 +290,48 @@ impl Recipe {
         Recipe { seed, ..self }
     }
 
-    /// The recipe as TOML.
-    pub fn to_toml(&self) -> String {
-        toml::to_string(self).expect("a recipe holds only what TOML can")
-    }
-
-    /// Reads a whole recipe.
+    /// The settings that it consists of.
     ///
     /// # Errors
-    /// [`Error::Recipe`], with the line if it is no TOML, with the key if that is unknown or missing, or its value does
-    /// not fit.
-    pub fn from_toml(text: &str) -> Result<Recipe> {
-        Recipe::from_table(text.parse().map_err(|error| unreadable(&error, text))?)
+    /// [`Error::Recipe`] if the seed is 2^63 or more.
+    pub fn settings(&self) -> Result<Settings> {
+        Settings::of(self)
     }
 
-    /// The one way from TOML to a recipe: code that reads all its types is large, and would be there again for text.
-    fn from_table(table: toml::Table) -> Result<Recipe> {
-        Recipe::checked(table.try_into().map_err(|error| unreadable(&error, ""))?)
-    }
-
-    /// This recipe with the keys that `text` gives replaced.
+    /// The recipe that consists of these settings.
     ///
     /// # Errors
-    /// [`Error::Recipe`] if it is no TOML, a key is unknown, or a value does not fit.
-    pub fn merged(&self, text: &str) -> Result<Recipe> {
-        let mut table = toml::Table::try_from(self).map_err(|error| Error::Recipe(error.to_string()))?;
-        merge(&mut table, text.parse().map_err(|error| unreadable(&error, text))?);
-        Recipe::from_table(table)
+    /// [`Error::Recipe`] with the key that is unknown or missing, or whose value does not fit.
+    pub fn of(settings: &Settings) -> Result<Recipe> {
+        settings.read::<Recipe>()?.checked()
+    }
+
+    /// This recipe with the settings that `changes` gives replaced.
+    ///
+    /// # Errors
+    /// As [`Recipe::of`].
+    pub fn merged(&self, changes: &Settings) -> Result<Recipe> {
+        Recipe::of(&self.settings()?.merged(changes))
     }
 
     /// This recipe with one key replaced: `key=value`, dots between nested keys; a bare word is a string.
     ///
     /// # Errors
     /// [`Error::Recipe`] if there is no `=`, the key is unknown or the value does not fit.
+    #[cfg(feature = "toml")]
     pub fn with(&self, assignment: &str) -> Result<Recipe> {
         let (key, value) = assignment
             .split_once('=')
             .ok_or_else(|| Error::Recipe(format!("`{assignment}` is no key=value, for instance network.width=64")))?;
-        let quoted = format!("{key} = {value:?}");
-        let literal = format!("{key} = {value}");
-        let text = if literal.parse::<toml::Table>().is_ok() { literal } else { quoted };
-        self.merged(&text).map_err(|error| Error::Recipe(format!("`{assignment}`: {error}")))
+        let changes = Settings::from_toml(&format!("{key} = {value}"))
+            .or_else(|_| Settings::from_toml(&format!("{key} = {value:?}")));
+        changes
+            .and_then(|changes| self.merged(&changes))
+            .map_err(|error| Error::Recipe(format!("`{assignment}`: {error}")))
     }
 
     /// Refuses numbers that no run can work with.
-    fn checked(self) -> Result<Recipe> {
+    pub(crate) fn checked(self) -> Result<Recipe> {
         let MethodRecipe::Ncfm(ncfm) = &self.method;
         let positive = [
             ("images_per_class", self.images_per_class),
@@ -352,7 +352,7 @@ impl Recipe {
             return Err(Error::Recipe(format!("{key} is {value}: give it a positive number")));
         }
         if i64::try_from(self.seed).is_err() {
-            return Err(Error::Recipe(format!("seed {} does not fit TOML: use one below 2^63", self.seed)));
+            return Err(Error::Recipe(format!("seed {} is too large: use one below 2^63", self.seed)));
         }
         Ok(self)
     }
@@ -396,41 +396,15 @@ impl NcfmRecipe {
     }
 }
 
-/// One sentence, with the line of `text` where the error knows it and the key where not.
-fn unreadable(error: &toml::de::Error, text: &str) -> Error {
-    let Some(before) = error.span().and_then(|span| text.get(..span.start)) else {
-        return Error::Recipe(error.to_string().trim_end().replace('\n', " "));
-    };
-    Error::Recipe(format!("line {}: {}", before.matches('\n').count() + 1, error.message()))
-}
-
-/// Replaces values of `table` by those of `other`, key by key. A table whose tag changes is replaced whole.
-fn merge(table: &mut toml::Table, other: toml::Table) {
-    for (key, value) in other {
-        match (table.get_mut(&key), value) {
-            (Some(toml::Value::Table(old)), toml::Value::Table(new)) if !retagged(old, &new) => merge(old, new),
-            (_, value) => {
-                table.insert(key, value);
-            }
-        }
-    }
-}
-
-/// Whether the tag of an enum changes. A key of that name whose value is a table belongs to the level below.
-fn retagged(old: &toml::Table, new: &toml::Table) -> bool {
-    ["name", "law", "optimiser", "schedule"]
-        .iter()
-        .any(|tag| new.get(*tag).is_some_and(|value| value.is_str() && old.get(*tag) != Some(value)))
-}
-
-#[cfg(test)]
+#[cfg(all(test, feature = "toml"))]
 mod tests {
     use super::*;
 
     #[test]
     fn presets_survive_toml() {
         for recipe in [Recipe::ncfm(), Recipe::ncfm_published()] {
-            assert_eq!(Recipe::from_toml(&recipe.to_toml()).unwrap(), recipe);
+            let text = recipe.settings().unwrap().to_toml();
+            assert_eq!(Recipe::of(&Settings::from_toml(&text).unwrap()).unwrap(), recipe, "{text}");
         }
     }
 
@@ -439,11 +413,11 @@ mod tests {
         let recipe = Recipe::ncfm().with("method.real_refresh=9").unwrap().with("evaluation.protocol=vico").unwrap();
         let MethodRecipe::Ncfm(ncfm) = &recipe.method;
         assert_eq!((ncfm.real_refresh, recipe.evaluation.protocol.as_str()), (9, "vico"));
-        let sampled = recipe.with("method.sampling={law=\"network\", lr=1e-3, momentum=0.5, scale=1.0}").unwrap();
+        let sampled = recipe.with("method.sampling={name=\"network\", lr=1e-3, momentum=0.5, scale=1.0}").unwrap();
         let MethodRecipe::Ncfm(ncfm) = &sampled.method;
         assert!(matches!(ncfm.sampling, Sampling::Network { .. }));
-        let descended =
-            recipe.merged("[method.optimiser]\noptimiser = \"sgd\"\nmomentum = 0.5\nweight_decay = 0.0").unwrap();
+        let changes = Settings::from_toml("[method.optimiser]\nname = \"sgd\"\nmomentum = 0.5\nweight_decay = 0.0");
+        let descended = recipe.merged(&changes.unwrap()).unwrap();
         let MethodRecipe::Ncfm(ncfm) = &descended.method;
         assert_eq!((ncfm.real_refresh, ncfm.optimiser), (9, Optimiser::Sgd { momentum: 0.5, weight_decay: 0.0 }));
         assert_eq!(recipe.with("micro_batch=32").unwrap().micro_batch, MicroBatch::Images(32));
@@ -461,7 +435,5 @@ mod tests {
         assert!(message("micro_batch=all").contains("\"auto\""));
         assert!(message("micro_batch=1.5").contains("\"auto\""));
         assert!(message("images_per_class=many").contains("images_per_class"));
-        let broken = Recipe::ncfm().merged("[network]\nwidth = \n").unwrap_err().to_string();
-        assert!(broken.starts_with("line 2: ") && !broken.contains('\n'), "{broken}");
     }
 }

@@ -4,13 +4,26 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use attar::Error;
 use attar::data::{
     Dataset, Distilled, IdxFiles, Images, LossPoint, Normalisation, Planes, Source, Versions, container, fit,
     from_idx_bytes, png_grid, read_idx_dir, split_per_class,
 };
+use attar::settings::Value;
+use attar::{Error, Settings};
 use proptest::collection::vec;
 use proptest::prelude::*;
+
+/// Any settings of up to four values.
+fn settings() -> impl Strategy<Value = Settings> {
+    let value = prop_oneof![
+        any::<bool>().prop_map(Value::Boolean),
+        any::<i64>().prop_map(Value::Integer),
+        (-9f64..9.0).prop_map(Value::Float),
+        ".*".prop_map(Value::Text),
+        vec(-9f64..9.0, 0..3).prop_map(Value::Numbers),
+    ];
+    vec(("[a-c]([.][a-c]){0,2}", value), 0..4).prop_map(Settings::from_entries)
+}
 
 /// Any distilled set of up to 5 images of up to 3 x 3 pixels.
 fn distilled() -> impl Strategy<Value = Distilled> {
@@ -27,7 +40,7 @@ fn distilled() -> impl Strategy<Value = Distilled> {
         let losses =
             vec(loss.prop_map(|(unit, matching, calibration)| LossPoint { unit, matching, calibration }), 0..4);
         let normalisation = (vec(-1f32..2.0, channels), vec(0.001f32..2.0, channels));
-        let rest = (vec(".{0,12}", classes), ".*", any::<u64>(), any::<u32>());
+        let rest = (vec(".{0,12}", classes), settings(), any::<u64>(), any::<u32>());
         (planes, labels, soft, losses, normalisation, rest).prop_map(
             move |(planes, labels, soft, losses, (mean, std), (classes, recipe, seed, images_per_class))| Distilled {
                 planes,
@@ -56,6 +69,11 @@ fn is_format_error<T>(result: Result<T, Error>) -> bool {
 }
 
 proptest! {
+    #[test]
+    fn settings_survive_toml(settings in settings()) {
+        prop_assert_eq!(Settings::from_toml(&settings.to_toml()).unwrap(), settings);
+    }
+
     #[test]
     fn a_container_gives_back_what_went_in(set in distilled()) {
         let bytes = container::write(&set).unwrap();
@@ -205,7 +223,7 @@ fn read_idx(images: &[u8], labels: &[u8], zip: bool) -> Result<Source, Error> {
     from_idx_bytes(&files, "test")
 }
 
-/// The set that `tests/golden/v1.attar` was written from, by version 0.1.0.
+/// The set that `tests/golden/v2.attar` was written from, by version 0.1.0.
 fn golden() -> Distilled {
     Distilled {
         planes: Planes::F32((0..24).map(|i| i as f32 / 16.0 - 0.25).collect()),
@@ -219,14 +237,20 @@ fn golden() -> Distilled {
         factor: 2,
         images_per_class: 1,
         method: "ncfm".into(),
-        recipe: "method = \"ncfm\"\nimages_per_class = 1\n".into(),
+        recipe: Settings::from_entries(vec![
+            ("images_per_class".into(), Value::Integer(1)),
+            ("method.name".into(), Value::Text("ncfm".into())),
+            ("method.loss_scale".into(), Value::Float(300.0)),
+            ("pool.milestones".into(), Value::Numbers(vec![0.5, 0.75])),
+            ("quiet".into(), Value::Boolean(true)),
+        ]),
         seed: u64::MAX,
         fingerprint: "6c62272e07bb014262b821756295c58d".into(),
         losses: vec![
             LossPoint { unit: 0, matching: 2.5, calibration: 1.25 },
             LossPoint { unit: 300, matching: 0.5, calibration: 0.25 },
         ],
-        versions: Versions { attar: "0.1.0".into(), format: 1 },
+        versions: Versions { attar: "0.1.0".into(), format: 2 },
     }
 }
 
@@ -235,8 +259,8 @@ fn golden_path(format: u16) -> PathBuf {
 }
 
 #[test]
-fn the_first_format_is_still_read() {
-    assert_eq!(container::read(&std::fs::read(golden_path(1)).unwrap()).unwrap(), golden());
+fn every_format_is_still_read() {
+    assert_eq!(container::read(&std::fs::read(golden_path(2)).unwrap()).unwrap(), golden());
 }
 
 /// Makes the golden file of a new format: `cargo test --release --test data -- --ignored`. Never rewrites one.

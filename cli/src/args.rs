@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use attar::{Error, Recipe};
+use attar::{Error, Recipe, Settings};
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
 use crate::{
@@ -274,7 +274,7 @@ impl RecipeArgs {
         if let Some(path) = &self.recipe {
             let text = std::fs::read_to_string(path).map_err(|error| Error::io(path.display(), error))?;
             let in_file = |error| Error::Recipe(format!("{}: {error}", path.display()));
-            recipe = recipe.merged(&text).map_err(in_file)?;
+            recipe = Settings::from_toml(&text).and_then(|changes| recipe.merged(&changes)).map_err(in_file)?;
         }
         named.extend(self.seed.map(|seed| format!("seed={seed}")));
         for assignment in named.iter().chain(&self.assignments) {

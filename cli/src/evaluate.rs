@@ -57,7 +57,7 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<()> {
 
 /// The file's own recipe with the flags' changes to how it is judged.
 fn changed_recipe(args: &EvaluateArgs, set: &Distilled) -> Recipe {
-    let mut recipe = Recipe::from_toml(&set.recipe).unwrap_or_else(|_| Recipe::ncfm());
+    let mut recipe = Recipe::of(&set.recipe).unwrap_or_else(|_| Recipe::ncfm());
     let evaluation = &mut recipe.evaluation;
     if let Some(protocol) = args.protocol.as_ref().filter(|protocol| **protocol != evaluation.protocol) {
         // Under another name, what the file's recipe changed of its own protocol means nothing.
@@ -118,7 +118,7 @@ impl<'a> Baselines<'a> {
     /// The baselines of a file; its initialisation only if it was made from `train`, by a recipe that can be read.
     fn of_file(train: &'a Dataset, set: &Distilled, seed: u64) -> LibraryResult<Baselines<'a>> {
         let random = random_real(train, set.images_per_class as usize, seed)?;
-        let recipe = Recipe::from_toml(&set.recipe).ok().filter(|_| train.fingerprint() == set.fingerprint);
+        let recipe = Recipe::of(&set.recipe).ok().filter(|_| train.fingerprint() == set.fingerprint);
         let initial = recipe.map(|recipe| distill::initial(&recipe, train)).transpose()?;
         Ok(Baselines { train, normalisation: train.normalisation(), random, initial })
     }

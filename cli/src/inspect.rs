@@ -1,6 +1,6 @@
 //! `attar inspect`: what is in a distilled set.
 
-use attar::{Distilled, Recipe, data::LossPoint, data::Planes};
+use attar::{Distilled, Settings, data::LossPoint, data::Planes};
 use serde::Serialize;
 
 use crate::{args::InspectArgs, console::Console, failure::Result, format};
@@ -29,21 +29,13 @@ struct Inspected<'a> {
     /// `hard` or `soft`.
     labels: &'static str,
     losses: &'a [LossPoint],
-    /// As an object if this Attar can read it, else as text.
-    recipe: StoredRecipe<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum StoredRecipe<'a> {
-    Known(Box<Recipe>),
-    Unknown(&'a str),
+    recipe: &'a Settings,
 }
 
 pub fn run(args: &InspectArgs, console: &Console) -> Result<()> {
     let set = Distilled::load(&args.file)?;
     let inspected = Inspected::new(args.file.display().to_string(), file_size(&args.file), &set);
-    console.result(&inspected, &inspected.text(&set.recipe))
+    console.result(&inspected, &inspected.text(&set.recipe.to_toml()))
 }
 
 /// The size of a file, for people; 0 if it has just gone.
@@ -53,7 +45,6 @@ pub fn file_size(path: &std::path::Path) -> u64 {
 
 impl<'a> Inspected<'a> {
     fn new(file: String, bytes: u64, set: &'a Distilled) -> Inspected<'a> {
-        let recipe = Recipe::from_toml(&set.recipe);
         Inspected {
             file,
             bytes,
@@ -72,7 +63,7 @@ impl<'a> Inspected<'a> {
             pixels: if matches!(set.planes, Planes::U8(_)) { "u8" } else { "f32" },
             labels: if set.soft.is_some() { "soft" } else { "hard" },
             losses: &set.losses,
-            recipe: recipe.map_or(StoredRecipe::Unknown(&set.recipe), |recipe| StoredRecipe::Known(recipe.into())),
+            recipe: &set.recipe,
         }
     }
 

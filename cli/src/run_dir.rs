@@ -177,7 +177,7 @@ impl RunDir {
     pub fn save_distilled(&self, set: &Distilled) -> Result<()> {
         set.save(self.distilled())?;
         save_png(&png_grid(set)?, &self.grid())?;
-        write_atomic(&self.0.join("recipe.toml"), set.recipe.as_bytes())?;
+        write_atomic(&self.0.join("recipe.toml"), set.recipe.to_toml().as_bytes())?;
         remove(&self.0.join("result.json"))
     }
 

@@ -5,7 +5,7 @@
 //! 6       "ATTAR\0"
 //! 2       version of the format
 //! 4       length of the header
-//! ...     header: postcard of `HeaderV1`
+//! ...     header: postcard of `HeaderV2`
 //! ...     payload: raw deflate of the pixels [n, c, h, w], then of the soft labels [n factor^2, classes] if there are any
 //! 4       CRC-32 of everything before
 //! ```
@@ -21,19 +21,23 @@ use flate2::write::DeflateEncoder;
 use serde::{Deserialize, Serialize};
 
 use super::{DEFLATE_RATIO, Distilled, LossPoint, Normalisation, Planes, Versions};
-use crate::{Error, Result, checksum::crc32};
+use crate::{
+    Error, Result,
+    checksum::crc32,
+    settings::{Settings, Value},
+};
 
 /// The version of the format that [`write()`] writes.
-pub const FORMAT: u16 = 1;
+pub const FORMAT: u16 = 2;
 
 const MAGIC: &[u8; 6] = b"ATTAR\0";
 /// Magic, version and header length.
 const PREFIX: usize = 12;
 const CHECKSUM: usize = 4;
 
-/// Everything but pixels and soft labels, in format 1.
+/// Everything but pixels and soft labels, in format 2.
 #[derive(Serialize, Deserialize)]
-struct HeaderV1 {
+struct HeaderV2 {
     attar: String,
     /// Whether pixels are f32; otherwise u8.
     float: bool,
@@ -46,7 +50,8 @@ struct HeaderV1 {
     factor: u32,
     images_per_class: u32,
     method: String,
-    recipe: String,
+    /// Flat: what is read from a file that nobody vouches for must not recurse.
+    recipe: Vec<(String, Value)>,
     seed: u64,
     fingerprint: String,
     losses: Vec<LossPoint>,
@@ -58,7 +63,7 @@ struct HeaderV1 {
 /// [`Error::Data`] if the set does not pass [`Distilled::check`].
 pub fn write(set: &Distilled) -> Result<Vec<u8>> {
     set.check()?;
-    let header = postcard::to_stdvec(&HeaderV1::of(set)?).map_err(unwritable)?;
+    let header = postcard::to_stdvec(&HeaderV2::of(set)?).map_err(unwritable)?;
     let mut bytes = MAGIC.to_vec();
     bytes.extend(FORMAT.to_le_bytes());
     bytes.extend(u32::try_from(header.len()).map_err(unwritable)?.to_le_bytes());
@@ -82,9 +87,12 @@ pub fn read(bytes: &[u8]) -> Result<Distilled> {
         return Err(fault("this is not an .attar file: give one that `attar distill` wrote"));
     }
     let format = u16::from_le_bytes(field(bytes, MAGIC.len()).ok_or_else(damaged)?);
-    if format == 0 || format > FORMAT {
+    if format < FORMAT {
+        return Err(fault("this .attar file was written before the first release: distil the set again"));
+    }
+    if format > FORMAT {
         return Err(Error::Format(format!(
-            "this .attar file has format {format}, and this Attar reads formats up to {FORMAT}: install a newer Attar"
+            "this .attar file has format {format}, and this Attar reads format {FORMAT}: install a newer Attar"
         )));
     }
     let end = bytes.len().checked_sub(CHECKSUM).filter(|&end| end >= PREFIX).ok_or_else(damaged)?;
@@ -93,7 +101,7 @@ pub fn read(bytes: &[u8]) -> Result<Distilled> {
     }
     let header_length = u32::from_le_bytes(field(bytes, PREFIX - 4).ok_or_else(damaged)?) as usize;
     let (header, payload) = bytes[PREFIX..end].split_at_checked(header_length).ok_or_else(damaged)?;
-    let (header, rest) = postcard::take_from_bytes::<HeaderV1>(header).map_err(|_| damaged())?;
+    let (header, rest) = postcard::take_from_bytes::<HeaderV2>(header).map_err(|_| damaged())?;
     if !rest.is_empty() {
         return Err(damaged());
     }
@@ -124,10 +132,10 @@ impl Distilled {
     }
 }
 
-impl HeaderV1 {
-    fn of(set: &Distilled) -> Result<HeaderV1> {
+impl HeaderV2 {
+    fn of(set: &Distilled) -> Result<HeaderV2> {
         let size = |size: usize| u32::try_from(size).map_err(unwritable);
-        Ok(HeaderV1 {
+        Ok(HeaderV2 {
             attar: set.versions.attar.clone(),
             float: matches!(set.planes, Planes::F32(_)),
             size: [size(set.channels)?, size(set.height)?, size(set.width)?],
@@ -138,7 +146,7 @@ impl HeaderV1 {
             factor: set.factor,
             images_per_class: set.images_per_class,
             method: set.method.clone(),
-            recipe: set.recipe.clone(),
+            recipe: set.recipe.entries().to_vec(),
             seed: set.seed,
             fingerprint: set.fingerprint.clone(),
             losses: set.losses.clone(),
@@ -158,7 +166,7 @@ impl HeaderV1 {
         self.plane_bytes()?.checked_add(soft)
     }
 
-    /// The set, from a payload of [`content_bytes`](HeaderV1::content_bytes).
+    /// The set, from a payload of [`content_bytes`](HeaderV2::content_bytes).
     fn with_content(self, content: &[u8]) -> Distilled {
         let planes = self.plane_bytes().map_or(0, |bytes| (bytes as usize).min(content.len()));
         let (planes, soft) = content.split_at(planes);
@@ -175,11 +183,11 @@ impl HeaderV1 {
             factor: self.factor,
             images_per_class: self.images_per_class,
             method: self.method,
-            recipe: self.recipe,
+            recipe: Settings::from_entries(self.recipe),
             seed: self.seed,
             fingerprint: self.fingerprint,
             losses: self.losses,
-            versions: Versions { attar: self.attar, format: 1 },
+            versions: Versions { attar: self.attar, format: 2 },
         }
     }
 }

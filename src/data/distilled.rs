@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Normalisation;
 use super::container::FORMAT;
-use crate::{Error, Result};
+use crate::{Error, Result, settings::Settings};
 
 /// The pixels of a distilled set, `[n, c, h, w]` row-major.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,8 +82,8 @@ pub struct Distilled {
     pub images_per_class: u32,
     /// Name of the method.
     pub method: String,
-    /// The recipe, as TOML.
-    pub recipe: String,
+    /// The recipe.
+    pub recipe: Settings,
     pub seed: u64,
     /// [`Dataset::fingerprint`](super::Dataset::fingerprint) of the real training set.
     pub fingerprint: String,
@@ -196,7 +196,7 @@ pub(super) mod tests {
             factor: 1,
             images_per_class: 2,
             method: "ncfm".into(),
-            recipe: "method = \"ncfm\"\n".into(),
+            recipe: Settings::default(),
             seed: 7,
             fingerprint: "0123456789abcdef0123456789abcdef".into(),
             losses: vec![LossPoint { unit: 0, matching: 2.0, calibration: 1.5 }],

@@ -7,8 +7,7 @@ use crate::graph::{Graph, Tensor};
 
 /// An update rule with its constants.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(tsify::Tsify))]
-#[serde(tag = "optimiser", rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Optimiser {
     /// `g <- g + wd p; buffer <- momentum buffer + g; p <- p - lr buffer`.
     Sgd { momentum: f64, weight_decay: f64 },

@@ -1,14 +1,14 @@
 //! A distilled set between Rust and JavaScript.
 
 use attar::{
-    Distilled,
+    Distilled, Settings,
     data::{LossPoint, Normalisation, Planes, Versions, container, npz, png_grid},
 };
 use serde::{Deserialize, Serialize};
 use tsify::Tsify;
 use wasm_bindgen::prelude::*;
 
-use crate::error::Result;
+use crate::{error::Result, js::object};
 
 /// A distilled set.
 #[wasm_bindgen]
@@ -28,7 +28,8 @@ pub struct DistilledHeader {
     method: String,
     seed: f64,
     fingerprint: String,
-    recipe: String,
+    #[tsify(type = "Recipe")]
+    recipe: Settings,
     losses: Vec<LossPoint>,
     mean: Vec<f32>,
     std: Vec<f32>,
@@ -103,7 +104,7 @@ impl DistilledSet {
             mean: set.normalisation.mean.clone(),
             std: set.normalisation.std.clone(),
         };
-        Ok(serde_wasm_bindgen::to_value(&header)?)
+        object(&header)
     }
 
     /// `[n, c, h, w]`, bytes.

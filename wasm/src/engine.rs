@@ -12,7 +12,10 @@ use tsify::Tsify;
 use wasm_bindgen::{JsCast as _, prelude::*};
 use wasm_bindgen_futures::JsFuture;
 
-use crate::error::{Failure, Result};
+use crate::{
+    error::{Failure, Result},
+    js::object,
+};
 
 /// What a caller may ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Tsify)]
@@ -131,5 +134,5 @@ async fn described(gpu: &JsValue) -> Option<String> {
 #[wasm_bindgen(unchecked_return_type = "EngineReport")]
 pub async fn engine(#[wasm_bindgen(unchecked_param_type = "EngineName")] name: String) -> Result<JsValue> {
     let opened = EngineName::of(&name)?.open().await?;
-    Ok(serde_wasm_bindgen::to_value(&opened.report)?)
+    object(&opened.report)
 }

@@ -14,6 +14,7 @@ use crate::{
     engine::{EngineName, Opened},
     error::Result,
     images::ImageSet,
+    js::object,
     run::Share,
 };
 
@@ -117,7 +118,7 @@ impl EvaluationRun {
             }
             Ok(share) => share,
         };
-        Ok(share.map(|share| serde_wasm_bindgen::to_value(&Share::from(share))).transpose()?.into())
+        Ok(share.map(|share| object(&Share::from(share))).transpose()?.into())
     }
 
     /// The accuracies of the networks tested so far.
@@ -126,13 +127,13 @@ impl EvaluationRun {
         let accuracy = self.work.accuracy();
         let protocol = self.course.protocol.name.clone();
         let (mean, deviation, repeats) = (accuracy.mean, accuracy.deviation, accuracy.each.len());
-        Ok(serde_wasm_bindgen::to_value(&Outcome { mean, deviation, repeats, protocol })?)
+        object(&Outcome { mean, deviation, repeats, protocol })
     }
 
     /// The engine it is on.
     #[wasm_bindgen(unchecked_return_type = "EngineReport")]
     pub fn engine(&self) -> Result<JsValue> {
-        Ok(serde_wasm_bindgen::to_value(&self.opened.report)?)
+        object(&self.opened.report)
     }
 }
 

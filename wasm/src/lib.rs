@@ -10,6 +10,7 @@ mod engine;
 mod error;
 mod evaluation;
 mod images;
+mod js;
 mod recipe;
 mod run;
 

@@ -1,12 +1,29 @@
 //! The recipe that suits images in a browser, and what a caller changes in it.
 
 use attar::{
-    Recipe,
+    Recipe, Settings,
     recipe::{MethodRecipe, PoolTiming},
 };
 use wasm_bindgen::prelude::*;
 
-use crate::error::Result;
+use crate::{error::Result, js::object};
+
+/// The recipe's enums as settings write them: a name, or a table with it. serde's own form, which tsify would declare, is
+/// another.
+#[wasm_bindgen(typescript_custom_section)]
+const ENUMS: &str = r#"
+/** The method with its settings. */
+export type MethodRecipe = { name: "ncfm" } & NcfmRecipe;
+/** Where frequencies come from: a standard normal law, or the sampling network, trained by gradient ascent. */
+export type Sampling = "normal" | { name: "network"; lr: number; momentum: number; scale: number };
+/** An update rule with its constants. */
+export type Optimiser =
+  | { name: "sgd"; momentum: number; weight_decay: number }
+  | { name: "adam"; weight_decay: number }
+  | { name: "adam-w"; weight_decay: number };
+/** A rate as a function of the epoch; milestones are fractions of the epochs. */
+export type Schedule = "constant" | "cosine" | { name: "multi-step"; milestones: number[]; gamma: number };
+"#;
 
 /// What a recipe is chosen by.
 struct Facts {
@@ -94,26 +111,14 @@ pub fn suited(
     #[wasm_bindgen(unchecked_param_type = "unknown")] changes: JsValue,
 ) -> Result<JsValue> {
     let recipe = Facts::of(classes, labels, height, width).recipe(images_per_class);
-    Ok(serde_wasm_bindgen::to_value(&merged(&recipe, changes)?)?)
-}
-
-/// `recipe` with the keys of `changes` replaced.
-fn merged(recipe: &Recipe, changes: JsValue) -> Result<Recipe> {
-    if changes.is_undefined() || changes.is_null() {
-        return Ok(recipe.clone());
-    }
-    let changes: toml::Table = serde_wasm_bindgen::from_value(changes)?;
-    Ok(recipe.merged(&changes.to_string())?)
+    let recipe = match serde_wasm_bindgen::from_value::<Option<Settings>>(changes)? {
+        Some(changes) => recipe.merged(&changes)?,
+        None => recipe,
+    };
+    object(&recipe.settings()?)
 }
 
 /// A whole recipe from JavaScript.
 pub fn read(recipe: JsValue) -> Result<Recipe> {
-    let table: toml::Table = serde_wasm_bindgen::from_value(recipe)?;
-    Ok(Recipe::from_toml(&table.to_string())?)
-}
-
-/// The recipe of a file as an object.
-#[wasm_bindgen(js_name = parsedRecipe, unchecked_return_type = "Recipe")]
-pub fn parsed(toml: &str) -> Result<JsValue> {
-    Ok(serde_wasm_bindgen::to_value(&Recipe::from_toml(toml)?)?)
+    Ok(Recipe::of(&serde_wasm_bindgen::from_value(recipe)?)?)
 }

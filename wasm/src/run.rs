@@ -10,6 +10,7 @@ use crate::{
     engine::{EngineName, Opened},
     error::Result,
     images::ImageSet,
+    js::object,
     recipe,
 };
 
@@ -114,7 +115,7 @@ impl DistillRun {
             losses: progress.losses,
             moved,
         };
-        Ok(serde_wasm_bindgen::to_value(&unit)?)
+        object(&unit)
     }
 
     /// The images as they are now.
@@ -152,13 +153,13 @@ impl DistillRun {
     /// The engine it is on.
     #[wasm_bindgen(unchecked_return_type = "EngineReport")]
     pub fn engine(&self) -> Result<JsValue> {
-        Ok(serde_wasm_bindgen::to_value(&self.opened.report)?)
+        object(&self.opened.report)
     }
 
     /// The recipe of the run, of the checkpoint if it began with one.
     #[wasm_bindgen(unchecked_return_type = "Recipe")]
     pub fn recipe(&self) -> Result<JsValue> {
-        Ok(serde_wasm_bindgen::to_value(self.work.recipe())?)
+        object(&self.work.recipe().settings()?)
     }
 
     /// Bytes that the engine holds.

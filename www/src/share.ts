@@ -65,7 +65,7 @@ function display(file: File, set: Distilled): void {
   byId("share-facts", HTMLDListElement).replaceChildren(
     ...facts.map(([name, text]) => make("div", {}, make("dt", {}, name), make("dd", {}, text))),
   );
-  byId("share-recipe", HTMLElement).textContent = set.recipe;
+  byId("share-recipe", HTMLElement).textContent = JSON.stringify(set.recipe, undefined, 2);
   showDownloads(byId("share-downloads", HTMLUListElement), messages, set);
   goTo(section);
   announce(`${file.name} is open.`);

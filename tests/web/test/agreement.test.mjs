@@ -9,7 +9,7 @@ import { join } from "node:path";
 import test from "node:test";
 import { fileURLToPath } from "node:url";
 
-import { distill, readDistilled, readRecipe } from "attar";
+import { distill, readDistilled } from "attar";
 
 import { packagePage } from "../fixtures.mjs";
 import { stripes } from "../../../wasm/npm/test/images.mjs";
@@ -65,7 +65,7 @@ test("20 updates agree in Chromium on WebGPU, on the CPU and natively", async (t
   attar("pool", folder, ...settings, "--engine", "cpu", "--out", poolFile, "--quiet");
   attar("distill", folder, ...settings, "--engine", "cpu", "--pool", poolFile, "--out", join(folder, "run"), "--no-evaluate", "--quiet");
   const native = await readDistilled(await readFile(join(folder, "run/distilled.attar")));
-  const argument = { kind: KIND, recipe: await readRecipe(native.recipe), pool: Array.from(await readFile(poolFile)) };
+  const argument = { kind: KIND, recipe: native.recipe, pool: Array.from(await readFile(poolFile)) };
 
   const sets = { native };
   for (const engine of ["cpu", "webgpu"]) {

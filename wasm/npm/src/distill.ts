@@ -29,12 +29,6 @@ export async function suitedRecipe(images: LabelledImages, imagesPerClass?: numb
   return attempt(() => wasm.suitedRecipe(images.classes.length, images.labels, images.height, images.width, imagesPerClass, changes));
 }
 
-/** A recipe from TOML, such as a distilled set's: `distill(others, { recipe: await readRecipe(set.recipe) })`. */
-export async function readRecipe(toml: string): Promise<Recipe> {
-  const { parsedRecipe } = await core();
-  return attempt(() => parsedRecipe(toml));
-}
-
 class Running implements Run {
   readonly result: Promise<Distilled>;
   readonly #control: Promise<JobControl>;

@@ -2,7 +2,7 @@
  * Attar distils a labelled image set into a few synthetic images per class, where the images are: in this browser, on
  * WebGPU or the CPU, or in Node. See the README.
  */
-export { distill, readRecipe, suitedRecipe } from "./distill.js";
+export { distill, suitedRecipe } from "./distill.js";
 export { readDistilled } from "./distilled.js";
 export { engines } from "./engines.js";
 export { AttarError, type AttarErrorCode } from "./errors.js";

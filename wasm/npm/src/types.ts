@@ -32,7 +32,7 @@ export interface DecodeOptions {
 /** A module worker that serves `attar/worker`, a function that makes one, or `false` for none. */
 export type WorkerChoice = Worker | (() => Worker) | false;
 
-/** Any part of a recipe. A table whose tag changes (`name`, `law`, `optimiser`, `schedule`) is given whole. */
+/** Any part of a recipe. A table whose `name` changes is given whole. */
 export type PartialRecipe = DeepPartial<Recipe>;
 type DeepPartial<T> = T extends object ? { [K in keyof T]?: DeepPartial<T[K]> } : T;
 
@@ -115,8 +115,8 @@ export interface Distilled {
   readonly seed: number;
   /** Of the real images. */
   readonly fingerprint: string;
-  /** TOML. */
-  readonly recipe: string;
+  /** All settings: given as `recipe` to another run, they make the same set again. */
+  readonly recipe: Recipe;
   readonly losses: LossPoint[];
   /** Of the real images, by channel, of pixels in [0, 1]. */
   readonly mean: number[];

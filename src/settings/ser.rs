@@ -1,0 +1,278 @@
+//! From a type with serde's derive to settings, and from settings to a tree of maps.
+
+use serde::{
+    Serialize, Serializer,
+    ser::{self, Impossible, SerializeMap},
+};
+
+use super::{Misfit, NAME, Settings, Value};
+
+/// The entries that a value is made of, in its own order.
+pub(super) fn entries(value: &impl Serialize) -> Result<Vec<(String, Value)>, Misfit> {
+    let mut flattened = Flattened { key: String::new(), numbers: None, entries: Vec::new() };
+    value.serialize(&mut flattened)?;
+    Ok(flattened.entries)
+}
+
+struct Flattened {
+    /// Of what is being written.
+    key: String,
+    /// The list that is being written.
+    numbers: Option<Vec<f64>>,
+    entries: Vec<(String, Value)>,
+}
+
+impl Flattened {
+    fn put(&mut self, value: Value) -> Result<(), Misfit> {
+        match (&mut self.numbers, value) {
+            (None, value) => self.entries.push((self.key.clone(), value)),
+            (Some(numbers), Value::Float(value)) => numbers.push(value),
+            (Some(numbers), Value::Integer(value)) => numbers.push(value as f64),
+            (Some(_), _) => return Err(self.refused("a list of anything but numbers")),
+        }
+        Ok(())
+    }
+
+    /// Writes below the key of what is being written.
+    fn below<T: Serialize + ?Sized>(&mut self, part: &str, value: &T) -> Result<(), Misfit> {
+        if self.numbers.is_some() {
+            return Err(self.refused("a list of anything but numbers"));
+        }
+        let length = self.key.len();
+        if length > 0 {
+            self.key.push('.');
+        }
+        self.key.push_str(part);
+        value.serialize(&mut *self)?;
+        self.key.truncate(length);
+        Ok(())
+    }
+
+    fn refused(&self, what: &str) -> Misfit {
+        Misfit { key: self.key.clone(), reason: format!("settings cannot hold {what}") }
+    }
+}
+
+impl<'a> Serializer for &'a mut Flattened {
+    type Ok = ();
+    type Error = Misfit;
+    type SerializeSeq = &'a mut Flattened;
+    type SerializeTuple = Impossible<(), Misfit>;
+    type SerializeTupleStruct = Impossible<(), Misfit>;
+    type SerializeTupleVariant = Impossible<(), Misfit>;
+    type SerializeMap = Impossible<(), Misfit>;
+    type SerializeStruct = &'a mut Flattened;
+    type SerializeStructVariant = &'a mut Flattened;
+
+    fn serialize_bool(self, value: bool) -> Result<(), Misfit> {
+        self.put(Value::Boolean(value))
+    }
+
+    fn serialize_i8(self, value: i8) -> Result<(), Misfit> {
+        self.serialize_i64(value.into())
+    }
+
+    fn serialize_i16(self, value: i16) -> Result<(), Misfit> {
+        self.serialize_i64(value.into())
+    }
+
+    fn serialize_i32(self, value: i32) -> Result<(), Misfit> {
+        self.serialize_i64(value.into())
+    }
+
+    fn serialize_i64(self, value: i64) -> Result<(), Misfit> {
+        self.put(Value::Integer(value))
+    }
+
+    fn serialize_u8(self, value: u8) -> Result<(), Misfit> {
+        self.serialize_i64(value.into())
+    }
+
+    fn serialize_u16(self, value: u16) -> Result<(), Misfit> {
+        self.serialize_i64(value.into())
+    }
+
+    fn serialize_u32(self, value: u32) -> Result<(), Misfit> {
+        self.serialize_i64(value.into())
+    }
+
+    fn serialize_u64(self, value: u64) -> Result<(), Misfit> {
+        match i64::try_from(value) {
+            Ok(value) => self.serialize_i64(value),
+            Err(_) => Err(self.refused("an integer from 2^63 on")),
+        }
+    }
+
+    fn serialize_f32(self, value: f32) -> Result<(), Misfit> {
+        self.serialize_f64(value.into())
+    }
+
+    fn serialize_f64(self, value: f64) -> Result<(), Misfit> {
+        self.put(Value::Float(value))
+    }
+
+    fn serialize_char(self, value: char) -> Result<(), Misfit> {
+        self.put(Value::Text(value.into()))
+    }
+
+    fn serialize_str(self, value: &str) -> Result<(), Misfit> {
+        self.put(Value::Text(value.into()))
+    }
+
+    fn serialize_bytes(self, _: &[u8]) -> Result<(), Misfit> {
+        Err(self.refused("bytes"))
+    }
+
+    fn serialize_none(self) -> Result<(), Misfit> {
+        Ok(())
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Misfit> {
+        value.serialize(self)
+    }
+
+    fn serialize_unit(self) -> Result<(), Misfit> {
+        Ok(())
+    }
+
+    fn serialize_unit_struct(self, _: &'static str) -> Result<(), Misfit> {
+        Ok(())
+    }
+
+    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<(), Misfit> {
+        self.serialize_str(variant)
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<(), Misfit> {
+        value.serialize(self)
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        value: &T,
+    ) -> Result<(), Misfit> {
+        self.below(NAME, variant)?;
+        value.serialize(self)
+    }
+
+    fn serialize_seq(self, _: Option<usize>) -> Result<&'a mut Flattened, Misfit> {
+        match self.numbers.replace(Vec::new()) {
+            None => Ok(self),
+            Some(_) => Err(self.refused("a list of anything but numbers")),
+        }
+    }
+
+    fn serialize_tuple(self, _: usize) -> Result<Self::SerializeTuple, Misfit> {
+        Err(self.refused("a tuple"))
+    }
+
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Self::SerializeTupleStruct, Misfit> {
+        Err(self.refused("a tuple"))
+    }
+
+    fn serialize_tuple_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+        _: usize,
+    ) -> Result<Self::SerializeTupleVariant, Misfit> {
+        Err(self.refused("a tuple"))
+    }
+
+    fn serialize_map(self, _: Option<usize>) -> Result<Self::SerializeMap, Misfit> {
+        Err(self.refused("a map"))
+    }
+
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<&'a mut Flattened, Misfit> {
+        Ok(self)
+    }
+
+    fn serialize_struct_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        _: usize,
+    ) -> Result<&'a mut Flattened, Misfit> {
+        self.below(NAME, variant)?;
+        Ok(self)
+    }
+}
+
+impl ser::SerializeSeq for &mut Flattened {
+    type Ok = ();
+    type Error = Misfit;
+
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Misfit> {
+        value.serialize(&mut **self)
+    }
+
+    fn end(self) -> Result<(), Misfit> {
+        let numbers = self.numbers.take().unwrap_or_default();
+        self.put(Value::Numbers(numbers))
+    }
+}
+
+impl ser::SerializeStruct for &mut Flattened {
+    type Ok = ();
+    type Error = Misfit;
+
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Misfit> {
+        self.below(key, value)
+    }
+
+    fn end(self) -> Result<(), Misfit> {
+        Ok(())
+    }
+}
+
+impl ser::SerializeStructVariant for &mut Flattened {
+    type Ok = ();
+    type Error = Misfit;
+
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Misfit> {
+        self.below(key, value)
+    }
+
+    fn end(self) -> Result<(), Misfit> {
+        Ok(())
+    }
+}
+
+/// As a tree of maps, for formats that describe themselves.
+impl Serialize for Settings {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Branch { entries: &self.entries, depth: 0 }.serialize(serializer)
+    }
+}
+
+/// Entries whose keys begin with the same `depth` bytes.
+struct Branch<'a> {
+    entries: &'a [(String, Value)],
+    depth: usize,
+}
+
+impl Serialize for Branch<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if let [(key, value)] = self.entries
+            && key.len() < self.depth
+        {
+            return match value {
+                Value::Boolean(value) => serializer.serialize_bool(*value),
+                Value::Integer(value) => serializer.serialize_i64(*value),
+                Value::Float(value) => serializer.serialize_f64(*value),
+                Value::Text(text) => serializer.serialize_str(text),
+                Value::Numbers(values) => values.serialize(serializer),
+            };
+        }
+        let mut map = serializer.serialize_map(None)?;
+        for (part, entries) in super::de::children(self.entries, self.depth) {
+            map.serialize_entry(part, &Branch { entries, depth: self.depth + part.len() + 1 })?;
+        }
+        map.end()
+    }
+}
