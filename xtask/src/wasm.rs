@@ -1,6 +1,7 @@
 //! The core in WebAssembly: checked for the browser, tested and measured under Node.
 
 use std::{
+    env,
     path::{Path, PathBuf},
     process::{Command, ExitCode},
 };
@@ -17,8 +18,6 @@ const VARIANTS: [(&str, &[&str]); 3] = [
     ("clippy for wasm32 with cpu and webgpu", &["--features", "cpu,webgpu"]),
 ];
 
-/// With vector instructions, which every browser of the last years has.
-pub const FLAGS: &str = "-C target-feature=+simd128";
 
 /// The checks, then the tests.
 pub fn steps() -> Vec<Step> {
@@ -71,7 +70,23 @@ fn clippy_for(package: &str, features: &[&str]) -> Command {
 
 fn build() -> Command {
     let mut command = cargo(&["build", "--release", "--package", "attar-wasm-tests", "--target", WASM_TARGET]);
-    command.arg("--target-dir").arg(folder()).env("RUSTFLAGS", FLAGS);
+    command.arg("--target-dir").arg(folder());
+    flagged(command)
+}
+
+/// With the flags of all WebAssembly: vector instructions, which every browser of the last years has, and no paths of
+/// the machine that built it in the messages of panics.
+pub fn flagged(mut command: Command) -> Command {
+    let mut flags = vec!["-Ctarget-feature=+simd128".to_string()];
+    let mut forget = |path: &Path, name: &str| flags.push(format!("--remap-path-prefix={}={name}", path.display()));
+    forget(&root(), "attar");
+    env::home_dir().map(|home| home.join(".cargo")).iter().for_each(|home| forget(home, "cargo"));
+    env::var_os("CARGO_HOME").iter().for_each(|home| forget(Path::new(home), "cargo"));
+    if let Ok(sysroot) = Command::new("rustc").args(["--print", "sysroot"]).output() {
+        forget(Path::new(String::from_utf8_lossy(&sysroot.stdout).trim()), "rust");
+    }
+    // Unlike RUSTFLAGS, this one may hold paths with spaces.
+    command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
     command
 }
 

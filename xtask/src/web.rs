@@ -87,9 +87,8 @@ const SMALL: [&str; 2] = ["-Cllvm-args=--inline-threshold=25", "-Cllvm-args=--un
 /// same.
 fn compile() -> Command {
     let mut command = cargo(&["rustc", "--profile", "web", "--package", "attar-wasm", "--target", WASM_TARGET]);
-    command.arg("--target-dir").arg(wasm::folder()).env("RUSTFLAGS", wasm::FLAGS);
-    command.arg("--").args(SMALL);
-    command
+    command.arg("--target-dir").arg(wasm::folder()).arg("--").args(SMALL);
+    wasm::flagged(command)
 }
 
 fn webassembly() -> PathBuf {
