@@ -13,13 +13,13 @@ pub mod nn;
 pub mod pool;
 pub mod program;
 pub mod recipe;
-pub mod rng;
 pub mod settings;
 pub mod shape;
 mod sorted;
 mod streams;
 mod train;
 
+pub use attar_kernels::rng;
 pub use data::{Dataset, Distilled, Source};
 pub use distill::{Distillation, Phase, Progress};
 pub use error::{Error, Result};

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// The most axes a tensor may have.
-pub const MAX_RANK: usize = 8;
+pub const MAX_RANK: usize = attar_kernels::MAX_RANK;
 
 /// The sizes of a tensor's axes, outermost first. A scalar has rank 0 and one element.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

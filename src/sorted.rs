@@ -3,6 +3,8 @@
 //! std's trees would do, but each type of entry costs a browser's download several kilobytes of them, and an engine has
 //! dozens of such tables.
 
+#![cfg_attr(not(feature = "webgpu"), allow(dead_code, reason = "only that engine needs all of it"))]
+
 use std::{borrow::Borrow, ops::Index};
 
 /// Puts an item after those whose keys are not greater, in a list that is sorted so.

@@ -4,7 +4,7 @@ mod common;
 
 use attar::{
     engine::Scalars,
-    graph::{Border, Conv, Graph, Tensor},
+    graph::{Border, Conv, Graph, Tensor, convolved},
     program::Program,
     rng::Draws,
     shape::Shape,
@@ -221,7 +221,7 @@ const CONVOLUTIONS: [([usize; 4], [usize; 4], Conv); 6] = [
 fn convolutions() {
     for (image, kernel, conv) in CONVOLUTIONS {
         let (x, k) = (shape(image), shape(kernel));
-        let y = conv.output(x, k).expect("it fits");
+        let y = convolved(conv, x, k).expect("it fits");
         let (size, patch) = ((image[2], image[3]), (kernel[2], kernel[3]));
         let scale = 0.3;
         check("conv2d", anywhere(&[x, k]), |_, x| x[0].conv2d(x[1], conv) * scale);

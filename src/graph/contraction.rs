@@ -39,7 +39,7 @@ impl<'g> Tensor<'g> {
     #[track_caller]
     pub fn conv2d(self, kernel: Tensor<'g>, conv: Conv) -> Tensor<'g> {
         let (x, k) = (self.computable(), kernel.computable());
-        match conv.output(x.shape(), k.shape()) {
+        match convolved(conv, x.shape(), k.shape()) {
             Some(shape) => x.graph.node(Op::Conv2d(conv), &[x, k], shape),
             None => {
                 let message = format!("no convolution of {} with kernels {} ({conv:?})", x.shape(), k.shape());
@@ -57,7 +57,7 @@ impl<'g> Tensor<'g> {
             .then(|| Shape::try_new(&[g.dim(0), k.dim(1) * conv.groups as usize, size.0, size.1]))
             .flatten();
         match input {
-            Some(input) if conv.output(input, k.shape()) == Some(g.shape()) => {
+            Some(input) if convolved(conv, input, k.shape()) == Some(g.shape()) => {
                 g.graph.node(Op::Conv2dInputGrad(conv), &[g, k], input)
             }
             _ => {
@@ -76,7 +76,7 @@ impl<'g> Tensor<'g> {
             .then(|| Shape::try_new(&[g.dim(1), x.dim(1) / conv.groups as usize, size.0, size.1]))
             .flatten();
         match kernel {
-            Some(kernel) if conv.output(x.shape(), kernel) == Some(g.shape()) => {
+            Some(kernel) if convolved(conv, x.shape(), kernel) == Some(g.shape()) => {
                 x.graph.node(Op::Conv2dWeightGrad(conv), &[x, g], kernel)
             }
             _ => {
@@ -142,32 +142,25 @@ impl<'g> Tensor<'g> {
     }
 }
 
-impl Conv {
-    /// Stride 1, one group, and this padding.
-    pub fn padded(padding: usize) -> Conv {
-        Conv { stride: 1, padding: padding as u32, groups: 1 }
+/// The shape of the convolution of `x` with kernels `k`, or `None` if there is none.
+pub fn convolved(conv: Conv, x: Shape, k: Shape) -> Option<Shape> {
+    let (groups, stride) = (conv.groups as usize, conv.stride as usize);
+    let fits = x.rank() == 4
+        && k.rank() == 4
+        && groups > 0
+        && stride > 0
+        && x.dim(1) == k.dim(1) * groups
+        && k.dim(0).is_multiple_of(groups)
+        && k.dim(2) > 0
+        && k.dim(3) > 0;
+    let size = |axis: usize| {
+        let padded = x.dim(axis) + 2 * conv.padding as usize;
+        padded.checked_sub(k.dim(axis)).map(|room| room / stride + 1)
+    };
+    if !fits {
+        return None;
     }
-
-    /// The shape of the convolution of `x` with kernels `k`, or `None` if there is none.
-    pub fn output(&self, x: Shape, k: Shape) -> Option<Shape> {
-        let (groups, stride) = (self.groups as usize, self.stride as usize);
-        let fits = x.rank() == 4
-            && k.rank() == 4
-            && groups > 0
-            && stride > 0
-            && x.dim(1) == k.dim(1) * groups
-            && k.dim(0).is_multiple_of(groups)
-            && k.dim(2) > 0
-            && k.dim(3) > 0;
-        let size = |axis: usize| {
-            let padded = x.dim(axis) + 2 * self.padding as usize;
-            padded.checked_sub(k.dim(axis)).map(|room| room / stride + 1)
-        };
-        if !fits {
-            return None;
-        }
-        Shape::try_new(&[x.dim(0), k.dim(0), size(2)?, size(3)?])
-    }
+    Shape::try_new(&[x.dim(0), k.dim(0), size(2)?, size(3)?])
 }
 
 /// Common leading axes, rows and columns of a product.

@@ -29,6 +29,7 @@ mod op;
 
 use std::{cell::RefCell, collections::HashMap, fmt, panic::Location, sync::Arc};
 
+pub use contraction::convolved;
 pub(crate) use grad::inverse;
 pub use op::{Binary, Bits, Border, Compare, Conv, Kind, Law, Node, NodeId, Op, Reduce, Unary};
 

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use attar_kernels::{Binary, Border, Compare, Conv, Law, Reduce, Unary};
+
 use crate::shape::Shape;
 
 /// What the elements of a value are. All computation is in f32; the other kinds occur only as inputs and are
@@ -14,71 +16,6 @@ pub enum Kind {
     Rows,
     /// u8 in memory, packed four to a u32 in little-endian order; read as `value / 255`.
     Pixels,
-}
-
-/// Element-wise functions of one argument.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Unary {
-    Neg,
-    Exp,
-    Log,
-    Sin,
-    Cos,
-    Sqrt,
-    Tanh,
-    Recip,
-    Floor,
-}
-
-/// Element-wise functions of two arguments of equal shape.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Binary {
-    Add,
-    Sub,
-    Mul,
-    Div,
-    Max,
-}
-
-/// Element-wise comparisons; the result is 1 where they hold, else 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Compare {
-    Gt,
-    Ge,
-    Eq,
-}
-
-/// Reductions over axes; the reduced axes stay with size 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Reduce {
-    Sum,
-    Max,
-}
-
-/// The law of a random draw.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Law {
-    /// Standard normal, by Box and Muller from two uniforms (see [`crate::rng`]).
-    Normal,
-    /// Uniform in the open interval (0, 1).
-    Uniform,
-}
-
-/// What [`Op::Sample2d`] reads outside of the image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Border {
-    /// Zero: a pixel outside contributes nothing.
-    Zero,
-    /// The nearest pixel of the edge.
-    Edge,
-}
-
-/// Geometry shared by a convolution and its two transposes: square stride and zero padding in pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Conv {
-    pub stride: u32,
-    pub padding: u32,
-    pub groups: u32,
 }
 
 /// A 64-bit float compared and hashed by its bits, so that operations can be.

@@ -6,7 +6,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use super::{Program, Role, Slot};
 use crate::{
-    graph::{Binary, Bits, Compare, Finished, Kind, Node, NodeId, Op, Reduce, Unary},
+    graph::{Binary, Bits, Finished, Kind, Node, NodeId, Op, Reduce, Unary},
     shape::Shape,
     sorted::SortedSet,
 };
@@ -380,53 +380,6 @@ impl Rewriter {
             begin += size;
         }
         None
-    }
-}
-
-impl Unary {
-    /// The function in f64: its meaning.
-    pub fn of(self, x: f64) -> f64 {
-        match self {
-            Unary::Neg => -x,
-            Unary::Exp => x.exp(),
-            Unary::Log => x.ln(),
-            Unary::Sin => x.sin(),
-            Unary::Cos => x.cos(),
-            Unary::Sqrt => x.sqrt(),
-            Unary::Tanh => x.tanh(),
-            Unary::Recip => 1.0 / x,
-            Unary::Floor => x.floor(),
-        }
-    }
-}
-
-impl Binary {
-    /// The function in f64: its meaning.
-    pub fn of(self, a: f64, b: f64) -> f64 {
-        match self {
-            Binary::Add => a + b,
-            Binary::Sub => a - b,
-            Binary::Mul => a * b,
-            Binary::Div => a / b,
-            Binary::Max => {
-                if a > b {
-                    a
-                } else {
-                    b
-                }
-            }
-        }
-    }
-}
-
-impl Compare {
-    /// Whether the comparison holds in f64: its meaning.
-    pub fn of(self, a: f64, b: f64) -> bool {
-        match self {
-            Compare::Gt => a > b,
-            Compare::Ge => a >= b,
-            Compare::Eq => a == b,
-        }
     }
 }
 

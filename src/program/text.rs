@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Program, Role};
-use crate::graph::{Node, Op};
+use crate::graph::{Conv, Node, Op};
 
 impl fmt::Display for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -53,9 +53,9 @@ impl Program {
             Op::Pad { low, interior } => format!("pad {low:?} interior {interior:?}"),
             Op::Reduce { reduce, axes } => format!("{} {axes:?}", format!("{reduce:?}").to_ascii_lowercase()),
             Op::Matmul { ta, tb } => format!("matmul{}{}", if *ta { " ta" } else { "" }, if *tb { " tb" } else { "" }),
-            Op::Conv2d(conv) => format!("conv2d {}", conv.text()),
-            Op::Conv2dInputGrad(conv) => format!("conv2d_input_grad {}", conv.text()),
-            Op::Conv2dWeightGrad(conv) => format!("conv2d_weight_grad {}", conv.text()),
+            Op::Conv2d(conv) => format!("conv2d {}", geometry(conv)),
+            Op::Conv2dInputGrad(conv) => format!("conv2d_input_grad {}", geometry(conv)),
+            Op::Conv2dWeightGrad(conv) => format!("conv2d_weight_grad {}", geometry(conv)),
             Op::Sample2d { border } => format!("sample2d {border:?}").to_ascii_lowercase(),
             Op::Sample2dTranspose { border } => format!("sample2d_transpose {border:?}").to_ascii_lowercase(),
             Op::Take => "take".into(),
@@ -65,10 +65,8 @@ impl Program {
     }
 }
 
-impl crate::graph::Conv {
-    fn text(&self) -> String {
-        format!("stride {} padding {} groups {}", self.stride, self.padding, self.groups)
-    }
+fn geometry(conv: &Conv) -> String {
+    format!("stride {} padding {} groups {}", conv.stride, conv.padding, conv.groups)
 }
 
 #[cfg(test)]

@@ -1,10 +1,9 @@
 //! One instruction of a fused kernel, on the arrays of one block.
 #![expect(unsafe_code, reason = "arrays of a block are reached by pointers, which may be equal")]
 
-use super::{
-    binding::{Pointer, Run},
-    vector::{self, Reduction, Stream, Tile, TileMut, Vector},
-};
+use attar_kernels::vector::{self, Reduction, Stream, Tile, TileMut, Vector};
+
+use super::binding::{Pointer, Run};
 use crate::{
     graph::{Binary, Reduce},
     program::{Instruction, Operand, Register, View, What},
@@ -135,7 +134,7 @@ impl Op {
         };
         // Further rows of columns come on top of what the first ones gave.
         let first = if row == 0 {
-            block.vector.binary(Binary::Add, x.part(0, count), 0.0, out);
+            block.vector.binary(Binary::Add, x.part(0, count).into(), vector::Operand::One(0.0), out);
             1
         } else {
             0
@@ -166,7 +165,7 @@ impl Op {
             What::Select => vector.select(input(0), input(1), input(2), out),
             What::MulAdd => vector.mul_add(input(0), input(1), input(2), out),
             What::Gated => vector.gated(input(0), input(1), out),
-            What::Fill => vector.binary(Binary::Add, input(0), 0.0, out),
+            What::Fill => vector.binary(Binary::Add, input(0), vector::Operand::One(0.0), out),
             What::Load { .. } | What::Random { .. } | What::Reduce { .. } | What::Dot | What::Move { .. } => {
                 unreachable!("not element by element")
             }

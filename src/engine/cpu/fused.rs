@@ -1,12 +1,12 @@
 //! Fused kernels: the body of a plan's kernel, run on block after block of its rows.
 #![expect(unsafe_code, reason = "blocks of one value are written by several threads, each its own")]
 
+use attar_kernels::{parallel, vector::Vector};
+
 use super::{
     binding::{Pointer, Run},
     block::{Block, Op, Position},
     memory::LINE,
-    parallel,
-    vector::Vector,
 };
 use crate::program::{Frame, Fused, Interval, Operand, Place, Register, Value, ValueId, What, allocate};
 

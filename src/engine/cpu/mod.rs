@@ -6,20 +6,14 @@
 
 mod binding;
 mod block;
-mod contract;
 mod fused;
-mod isa;
-mod lanes;
 mod memory;
-mod parallel;
 mod run;
 mod single;
-mod vector;
 
 use std::sync::Arc;
 
-pub use contract::Variant;
-pub use isa::Isa;
+pub use attar_kernels::{Isa, Variant};
 
 use self::{
     memory::{Shared, Storage},
@@ -78,7 +72,7 @@ impl Cpu {
 /// Runs the innermost loop of matrix products `turns` times on operands that lie in the innermost cache, on one thread,
 /// and gives the number of floating-point operations: timed, the rate that products and convolutions are judged by.
 pub fn cached_product(isa: Isa, turns: usize) -> u64 {
-    contract::cached(isa, turns)
+    attar_kernels::cached(isa, turns)
 }
 
 impl Default for Cpu {

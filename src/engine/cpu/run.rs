@@ -6,14 +6,14 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use attar_kernels::{parallel, vector::Vector};
+
 use super::{
     Kernels,
     binding::{Bound, Pointer, Run},
     fused::Kernel,
     memory::{Common, Contents, LINE, Shared, Storage},
-    parallel,
     single::Node,
-    vector::Vector,
 };
 use crate::{
     engine::{Buffer, Executable, Scalars, check_run},

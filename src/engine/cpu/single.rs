@@ -1,12 +1,12 @@
 //! Nodes that run by themselves: contractions, gathers, resampling, and what moves elements irregularly.
 #![expect(unsafe_code, reason = "values are reached by pointers")]
 
-use super::{
-    Isa, Kernels,
-    binding::Bound,
-    contract::Contraction,
+use attar_kernels::{
+    Contraction, Isa,
     vector::{Padding, Resampling, Vector, solve_scratch},
 };
+
+use super::{Kernels, binding::Bound};
 use crate::{
     graph::{Border, Op},
     program::{Plan, Single},
