@@ -6,6 +6,7 @@
 
 pub mod container;
 mod dataset;
+mod deflate;
 mod distilled;
 mod grid;
 mod idx;

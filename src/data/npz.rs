@@ -3,11 +3,7 @@
 //! An `.npz` file is a zip archive of `.npy` files, one an array, each a line of text that says type and shape before the
 //! values (NumPy enhancement proposal 1; PKWARE's APPNOTE 6.3 for the archive).
 
-use std::io::Write as _;
-
-use flate2::{Compression, write::DeflateEncoder};
-
-use super::{Distilled, Planes};
+use super::{Distilled, Planes, deflate::packed};
 use crate::{Error, Result, checksum::crc32};
 
 /// The bytes of an `.npz` file with these arrays; the same set gives the same bytes.
@@ -87,9 +83,7 @@ const COMMON: [u8; 10] = [20, 0, 0, 0, 8, 0, 0, 0, 0x21, 0];
 impl Archive {
     fn add(&mut self, name: &str, content: &[u8]) -> Result<()> {
         let name = format!("{name}.npy");
-        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
-        let written = encoder.write_all(content).and_then(|()| encoder.finish());
-        let packed = written.map_err(|error| Error::Data(format!("{name} cannot be packed: {error}")))?;
+        let packed = packed(content);
         let mut entry = COMMON.to_vec();
         entry.extend(crc32(content).to_le_bytes());
         entry.extend(word(packed.len())?);
