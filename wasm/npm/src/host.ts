@@ -19,8 +19,8 @@ export async function compile(): Promise<WebAssembly.Module> {
 
 /** Node's fetch knows no files. */
 async function readFile(url: URL): Promise<BufferSource> {
-  // Not a literal, so that bundlers for the browser do not look for it.
-  const module = "node:fs/promises";
+  // Nothing that a minifier makes a literal of, so that bundlers for the browser do not look for it.
+  const module = ["node:fs", "promises"].join("/");
   const fs = (await import(/* @vite-ignore */ /* webpackIgnore: true */ module)) as typeof import("node:fs/promises");
   return new Uint8Array(await fs.readFile(url));
 }
