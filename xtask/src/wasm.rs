@@ -18,7 +18,6 @@ const VARIANTS: [(&str, &[&str]); 3] = [
     ("clippy for wasm32 with cpu and webgpu", &["--features", "cpu,webgpu"]),
 ];
 
-
 /// The checks, then the tests.
 pub fn steps() -> Vec<Step> {
     let target = setup::wasm_target();

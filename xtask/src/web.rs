@@ -79,20 +79,20 @@ pub fn steps() -> Vec<Step> {
     steps.into_iter().map(|step| wasm::met(&target, wasm::met(&node, step))).collect()
 }
 
-/// What the last step of the compiler is told beside the profile `web`: to inline only what asks for it, which makes the
-/// whole smaller; and to unroll the innermost loops of the kernels even so.
-const SMALL: [&str; 2] = ["-Cllvm-args=--inline-threshold=25", "-Cllvm-args=--unroll-threshold=300"];
+/// What the last step of the compiler is told beside the profile `web`: to unroll the innermost loops of the kernels,
+/// which keeps their sums in registers, although they are compiled for size.
+const SMALL: &str = "-Cllvm-args=--unroll-threshold=120";
 
 /// The crate, tuned for what a page downloads. It shares a target folder with the tests for wasm32, whose flags are the
 /// same.
 fn compile() -> Command {
-    let mut command = cargo(&["rustc", "--profile", "web", "--package", "attar-wasm", "--target", WASM_TARGET]);
-    command.arg("--target-dir").arg(wasm::folder()).arg("--").args(SMALL);
+    let mut command = cargo(&["rustc", "--profile", "web", "--package", "attar-wasm-module", "--target", WASM_TARGET]);
+    command.arg("--target-dir").arg(wasm::folder()).args(["--", SMALL]);
     wasm::flagged(command)
 }
 
 fn webassembly() -> PathBuf {
-    wasm::folder().join(WASM_TARGET).join("web/attar_wasm.wasm")
+    wasm::folder().join(WASM_TARGET).join("web/attar_wasm_module.wasm")
 }
 
 /// Runs `npm run build` in this folder.

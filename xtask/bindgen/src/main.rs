@@ -35,7 +35,8 @@ fn generate(wasm: &Path, folder: &Path) -> Result<()> {
         .omit_default_module_path(true)
         .typescript(true)
         .ts_typed_array_buffers(true)
-        .remove_name_section(true)
+        // By them wasm-opt sorts functions; it does not keep them.
+        .remove_name_section(false)
         .remove_producers_section(true)
         .generate(folder)
         .with_context(|| format!("{} could not be made a JavaScript module", wasm.display()))
