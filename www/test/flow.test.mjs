@@ -194,6 +194,13 @@ step("the downloads are what they say", async () => {
   await wellBehaved(opened);
 });
 
+step("the page that tells how to check the privacy is for all to read", async () => {
+  await page.goto(`${demo.server.address}privacy.html`);
+  await ready(page);
+  await accessible(page, "privacy");
+  await keepPicture(page, "privacy");
+});
+
 test(
   "the command line reads the set",
   { skip: !existsSync(CLI) && "no command line: build it, or name it in ATTAR_CLI" },
