@@ -98,7 +98,8 @@ fn runs_that_cannot_be_resumed() {
 fn files_that_are_no_distilled_set() {
     let place = Place::new();
     place.write("letter.attar", "a letter");
-    place.write("short.attar", b"ATTAR\0\x01\0\0\0");
+    place.write("short.attar", b"ATTAR\0\x02\0\0\0");
+    place.write("old.attar", b"ATTAR\0\x01\0\0\0");
     let commands: [&[&str]; 3] =
         [&["inspect"], &["evaluate", "--test=fashion-mini"], &["export", "--to=png-grid", "--out=x.png"]];
     for command in commands {
@@ -106,5 +107,6 @@ fn files_that_are_no_distilled_set() {
         on("no.attar").fails(1, &["no.attar"]);
         on("letter.attar").fails(1, &["letter.attar", "attar distill"]);
         on("short.attar").fails(1, &["short.attar", "get it again"]);
+        on("old.attar").fails(1, &["old.attar", "distil the set again"]);
     }
 }

@@ -72,7 +72,7 @@ pub fn write(set: &Distilled) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Reads a `.attar` file of any version so far.
+/// Reads a `.attar` file of any released version.
 ///
 /// # Errors
 /// [`Error::Format`] if the bytes are not such a file, are damaged, or come from a later version.
@@ -83,13 +83,15 @@ pub fn read(bytes: &[u8]) -> Result<Distilled> {
         return Err(fault("this is not an .attar file: give one that `attar distill` wrote"));
     }
     let format = u16::from_le_bytes(field(bytes, MAGIC.len()).ok_or_else(damaged)?);
-    if format < FORMAT {
-        return Err(fault("this .attar file was written before the first release: distil the set again"));
-    }
-    if format > FORMAT {
-        return Err(Error::Format(format!(
-            "this .attar file has format {format}, and this Attar reads format {FORMAT}: install a newer Attar"
-        )));
+    match format {
+        FORMAT => {}
+        1 => return Err(fault("this .attar file was written before the first release: distil the set again")),
+        0 => return Err(damaged()),
+        later => {
+            return Err(Error::Format(format!(
+                "this .attar file has format {later}, and this Attar reads format {FORMAT}: install a newer Attar"
+            )));
+        }
     }
     let end = bytes.len().checked_sub(CHECKSUM).filter(|&end| end >= PREFIX).ok_or_else(damaged)?;
     if field(bytes, end).map(u32::from_le_bytes) != Some(crc32(&bytes[..end])) {
