@@ -247,7 +247,7 @@ impl Recipe {
                 timing: PoolTiming::Before,
                 training: TrainingRecipe { lr: 0.05, cutmix: 0.0, ..TrainingRecipe::pool() },
             },
-            // Few iterations want larger steps; the rest is what costs time (docs/defaults.md).
+            // Few iterations want larger steps; the rest is what costs time. (`real_refresh`: docs/defaults.md.)
             method: MethodRecipe::Ncfm(NcfmRecipe {
                 real_batch: 256,
                 real_refresh: 4,
