@@ -11,65 +11,7 @@ use serde::{
     forward_to_deserialize_any,
 };
 
-use super::{Misfit, NAME, Settings, Value};
-
-type Entries = [(String, Value)];
-
-/// The tables and values under a key of `depth` bytes, its dot included, with the parts of their keys that follow.
-pub(super) fn children(entries: &Entries, depth: usize) -> impl Iterator<Item = (&str, &Entries)> {
-    let part = move |(key, _): &(String, Value)| key[depth..].split('.').next().map_or(0, str::len);
-    let same = move |a: &(String, Value), b: &(String, Value)| {
-        let length = part(a);
-        length == part(b) && a.0[depth..depth + length] == b.0[depth..depth + length]
-    };
-    entries.chunk_by(same).map(move |group| (&group[0].0[depth..depth + part(&group[0])], group))
-}
-
-/// A value, or a table: entries whose keys begin with the same `depth` bytes.
-#[derive(Clone, Copy)]
-pub(super) struct Node<'de> {
-    entries: &'de Entries,
-    depth: usize,
-    /// Whether a key [`NAME`] is not one of the table's, but names the variant whose fields the others are.
-    named: bool,
-}
-
-impl<'de> Node<'de> {
-    pub(super) fn root(entries: &'de Entries) -> Node<'de> {
-        Node { entries, depth: 0, named: false }
-    }
-
-    fn value(self) -> Option<&'de Value> {
-        match self.entries {
-            [(key, value)] if key.len() < self.depth => Some(value),
-            _ => None,
-        }
-    }
-
-    /// Its tables and values.
-    fn children(self) -> Vec<(&'de str, Node<'de>)> {
-        let node = |(part, entries): (&'de str, &'de Entries)| {
-            (part, Node { entries, depth: self.depth + part.len() + 1, named: false })
-        };
-        children(self.entries, self.depth).map(node).filter(|(part, _)| !(self.named && *part == NAME)).collect()
-    }
-
-    /// The name of the variant that this stands for, and its fields.
-    fn variant(self) -> Result<(&'de str, Node<'de>), Misfit> {
-        let (name, fields) = match self.value() {
-            Some(name) => (Some(name), Node { entries: &[], ..self }),
-            None => {
-                let name = self.children().into_iter().find(|(part, _)| *part == NAME);
-                (name.and_then(|(_, node)| node.value()), Node { named: true, ..self })
-            }
-        };
-        match name {
-            Some(Value::Text(name)) => Ok((name, fields)),
-            Some(_) => Err(Misfit::custom("this takes a name")),
-            None => Err(Misfit::missing_field(NAME)),
-        }
-    }
-}
+use super::{Misfit, NAME, Settings, Value, node::Node};
 
 impl<'de> Deserializer<'de> for Node<'de> {
     type Error = Misfit;
@@ -134,8 +76,11 @@ impl<'de> EnumAccess<'de> for Node<'de> {
     type Variant = Node<'de>;
 
     fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Node<'de>), Misfit> {
-        let (name, fields) = self.variant()?;
-        Ok((seed.deserialize(name.into_deserializer())?, fields))
+        match self.variant() {
+            (Some(Value::Text(name)), fields) => Ok((seed.deserialize(name.as_str().into_deserializer())?, fields)),
+            (Some(_), _) => Err(Misfit::custom("this takes a name")),
+            (None, _) => Err(Misfit::missing_field(NAME)),
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 //! An enum is the name of its variant or, where that has fields, a table of these and a key [`NAME`].
 
 mod de;
+mod node;
 mod ser;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -50,7 +51,7 @@ impl Settings {
     /// # Errors
     /// [`Error::Recipe`], with the key that is unknown or missing, or whose value does not fit.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T> {
-        Ok(T::deserialize(de::Node::root(&self.entries))?)
+        Ok(T::deserialize(node::Node::root(&self.entries))?)
     }
 
     /// Settings in any order; of equal keys the last counts, and of a value and a table the table.

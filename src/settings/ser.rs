@@ -2,10 +2,10 @@
 
 use serde::{
     Serialize, Serializer,
-    ser::{self, Impossible, SerializeMap},
+    ser::{self, Impossible},
 };
 
-use super::{Misfit, NAME, Settings, Value};
+use super::{Misfit, NAME, Settings, Value, node::Node};
 
 /// The entries that a value is made of, in its own order.
 pub(super) fn entries(value: &impl Serialize) -> Result<Vec<(String, Value)>, Misfit> {
@@ -53,6 +53,15 @@ impl Flattened {
     }
 }
 
+/// Numbers that go as a wider type.
+macro_rules! widened {
+    ($($name:ident($type:ty) => $wider:ident),*) => {$(
+        fn $name(self, value: $type) -> Result<(), Misfit> {
+            self.$wider(value.into())
+        }
+    )*};
+}
+
 impl<'a> Serializer for &'a mut Flattened {
     type Ok = ();
     type Error = Misfit;
@@ -68,32 +77,18 @@ impl<'a> Serializer for &'a mut Flattened {
         self.put(Value::Boolean(value))
     }
 
-    fn serialize_i8(self, value: i8) -> Result<(), Misfit> {
-        self.serialize_i64(value.into())
-    }
-
-    fn serialize_i16(self, value: i16) -> Result<(), Misfit> {
-        self.serialize_i64(value.into())
-    }
-
-    fn serialize_i32(self, value: i32) -> Result<(), Misfit> {
-        self.serialize_i64(value.into())
+    widened! {
+        serialize_i8(i8) => serialize_i64,
+        serialize_i16(i16) => serialize_i64,
+        serialize_i32(i32) => serialize_i64,
+        serialize_u8(u8) => serialize_i64,
+        serialize_u16(u16) => serialize_i64,
+        serialize_u32(u32) => serialize_i64,
+        serialize_f32(f32) => serialize_f64
     }
 
     fn serialize_i64(self, value: i64) -> Result<(), Misfit> {
         self.put(Value::Integer(value))
-    }
-
-    fn serialize_u8(self, value: u8) -> Result<(), Misfit> {
-        self.serialize_i64(value.into())
-    }
-
-    fn serialize_u16(self, value: u16) -> Result<(), Misfit> {
-        self.serialize_i64(value.into())
-    }
-
-    fn serialize_u32(self, value: u32) -> Result<(), Misfit> {
-        self.serialize_i64(value.into())
     }
 
     fn serialize_u64(self, value: u64) -> Result<(), Misfit> {
@@ -101,10 +96,6 @@ impl<'a> Serializer for &'a mut Flattened {
             Ok(value) => self.serialize_i64(value),
             Err(_) => Err(self.refused("an integer from 2^63 on")),
         }
-    }
-
-    fn serialize_f32(self, value: f32) -> Result<(), Misfit> {
-        self.serialize_f64(value.into())
     }
 
     fn serialize_f64(self, value: f64) -> Result<(), Misfit> {
@@ -246,33 +237,19 @@ impl ser::SerializeStructVariant for &mut Flattened {
 /// As a tree of maps, for formats that describe themselves.
 impl Serialize for Settings {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Branch { entries: &self.entries, depth: 0 }.serialize(serializer)
+        Node::root(&self.entries).serialize(serializer)
     }
 }
 
-/// Entries whose keys begin with the same `depth` bytes.
-struct Branch<'a> {
-    entries: &'a [(String, Value)],
-    depth: usize,
-}
-
-impl Serialize for Branch<'_> {
+impl Serialize for Node<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if let [(key, value)] = self.entries
-            && key.len() < self.depth
-        {
-            return match value {
-                Value::Boolean(value) => serializer.serialize_bool(*value),
-                Value::Integer(value) => serializer.serialize_i64(*value),
-                Value::Float(value) => serializer.serialize_f64(*value),
-                Value::Text(text) => serializer.serialize_str(text),
-                Value::Numbers(values) => values.serialize(serializer),
-            };
+        match self.value() {
+            None => serializer.collect_map(self.children()),
+            Some(Value::Boolean(value)) => serializer.serialize_bool(*value),
+            Some(Value::Integer(value)) => serializer.serialize_i64(*value),
+            Some(Value::Float(value)) => serializer.serialize_f64(*value),
+            Some(Value::Text(text)) => serializer.serialize_str(text),
+            Some(Value::Numbers(values)) => values.serialize(serializer),
         }
-        let mut map = serializer.serialize_map(None)?;
-        for (part, entries) in super::de::children(self.entries, self.depth) {
-            map.serialize_entry(part, &Branch { entries, depth: self.depth + part.len() + 1 })?;
-        }
-        map.end()
     }
 }
