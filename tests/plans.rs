@@ -44,7 +44,6 @@ mod on_webgpu {
         Dataset, Distillation, Recipe,
         data::Images,
         engine::{reference::Reference, webgpu::Traffic},
-        graph::Op,
         program::Program,
     };
 
@@ -65,26 +64,10 @@ mod on_webgpu {
         run.programs().expect("the programs of a run")
     }
 
-    /// A dispatch for every node that computes or moves something, and what each reads and writes.
-    fn one_by_one(program: &Program) -> Traffic {
-        let leaf = |op: &Op| {
-            matches!(op, Op::Slot { .. } | Op::Scalar { .. } | Op::Fill { .. } | Op::Constant { .. } | Op::Iota { .. })
-        };
-        let number = |op: &Op| matches!(op, Op::Scalar { .. } | Op::Fill { .. });
-        let mut traffic = Traffic { dispatches: 0, bound_bytes: 0 };
-        for node in program.nodes().iter().filter(|node| !leaf(&node.op) && node.op != Op::Reshape) {
-            let read = node.inputs.iter().map(|&input| program.node(input)).filter(|input| !number(&input.op));
-            let elements: usize = read.map(|input| input.shape.elements()).sum::<usize>() + node.shape.elements();
-            traffic.dispatches += 1;
-            traffic.bound_bytes += 4 * elements as u64;
-        }
-        traffic
-    }
-
     #[test]
     fn few_dispatches_and_little_memory() {
         for program in programs() {
-            let (fused, unfused) = (Traffic::of(&program), one_by_one(&program));
+            let (fused, unfused) = (Traffic::of(&program), Traffic::one_by_one(&program));
             println!(
                 "{}: {} dispatches binding {:.1} MB; one by one {} binding {:.1} MB",
                 program.name(),

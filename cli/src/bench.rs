@@ -1,4 +1,4 @@
-//! `attar bench`: how fast an engine is, as shares of what the machine's processor can do at best.
+//! `attar bench`: how fast an engine is, as shares of the fastest matrix product of its processor or GPU.
 
 use std::{sync::Arc, time::Instant};
 
@@ -32,12 +32,25 @@ struct BenchReport {
     engine: String,
     /// Channels of the networks.
     width: usize,
-    /// The fastest matrix product.
+    /// The fastest matrix product: of the `gemm` crate on a CPU, of the engine itself on a GPU.
     gemm_peak_gflops: f64,
     /// Speeds as fractions of it.
     of_gemm_peak: Workloads<f64>,
     gflops: Workloads<f64>,
     seconds: Workloads<f64>,
+    /// What the programs of the NCFM step dispatch, on WebGPU.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    programs: Vec<Dispatched>,
+}
+
+/// What a run of a program dispatches and binds, and what it would without a plan.
+#[derive(Debug, Serialize)]
+struct Dispatched {
+    program: String,
+    dispatches: usize,
+    dispatches_one_by_one: usize,
+    bound_bytes: u64,
+    bound_bytes_one_by_one: u64,
 }
 
 pub fn run(args: &BenchArgs, console: &Console) -> Result<()> {
@@ -45,9 +58,13 @@ pub fn run(args: &BenchArgs, console: &Console) -> Result<()> {
     let start = Instant::now();
     let watch = Stopwatch { clock: &|| start.elapsed().as_secs_f64(), seconds: SECONDS };
     let mut meter = console.meter("measuring");
-    meter.update(0, Goal::Amount(5), "the machine's peak");
-    let peak = bench::gemm_peak(&watch);
-    let net = ConvNet { width: args.width, ..ConvNet::default() };
+    meter.update(0, Goal::Amount(5), "the fastest product");
+    let peak = match engine.limits().cache_bytes {
+        Some(_) => bench::gemm_peak(&watch),
+        // A GPU: no cache of a processor to keep to.
+        None => block_on(bench::product_peak(&engine, &watch))?,
+    };
+    let net = ConvNet::on(engine.as_ref(), args.width);
     let mut done = 0;
     let mut next = |what: &str| {
         done += 1;
@@ -62,6 +79,7 @@ pub fn run(args: &BenchArgs, console: &Console) -> Result<()> {
         of_gemm_peak: figures.map(|figure| figure.gflops() / peak),
         gflops: figures.map(Figure::gflops),
         seconds: figures.map(|figure| figure.seconds),
+        programs: dispatched(engine.as_ref(), args.width)?,
     };
     console.result(&report, &report.text())
 }
@@ -88,6 +106,32 @@ fn measure(
     })
 }
 
+/// The traffic of the programs of the NCFM step, if the engine is one that dispatches plans.
+#[cfg(feature = "webgpu")]
+fn dispatched(engine: &dyn Engine, width: usize) -> Result<Vec<Dispatched>> {
+    use attar::engine::webgpu::Traffic;
+    if engine.name() != "webgpu" {
+        return Ok(Vec::new());
+    }
+    let programs = bench::ncfm_programs(width, REAL, engine.limits())?;
+    let compared = programs.iter().map(|program| {
+        let (planned, alone) = (Traffic::of(program), Traffic::one_by_one(program));
+        Dispatched {
+            program: program.name().into(),
+            dispatches: planned.dispatches,
+            dispatches_one_by_one: alone.dispatches,
+            bound_bytes: planned.bound_bytes,
+            bound_bytes_one_by_one: alone.bound_bytes,
+        }
+    });
+    Ok(compared.collect())
+}
+
+#[cfg(not(feature = "webgpu"))]
+fn dispatched(_: &dyn Engine, _: usize) -> Result<Vec<Dispatched>> {
+    Ok(Vec::new())
+}
+
 impl<T: Copy> Workloads<T> {
     fn map<U>(self, mut f: impl FnMut(T) -> U) -> Workloads<U> {
         Workloads {
@@ -111,13 +155,22 @@ impl<T: Copy> Workloads<T> {
 impl BenchReport {
     fn text(&self) -> String {
         let title = format!("{}, networks of width {}", self.engine, self.width);
-        let peak = format!("{:>8.1} GFLOP/s, this machine's peak", self.gemm_peak_gflops);
+        let peak = format!("{:>8.1} GFLOP/s, the peak", self.gemm_peak_gflops);
         let mut rows = vec![("matrix product", peak)];
         let (shares, seconds) = (self.of_gemm_peak.rows(), self.seconds.rows());
         for (index, (label, gflops)) in self.gflops.rows().into_iter().enumerate() {
             let (share, milliseconds) = (100.0 * shares[index].1, 1e3 * seconds[index].1);
             rows.push((label, format!("{gflops:>8.1} GFLOP/s, {share:>3.0} % of it, {milliseconds:>7.1} ms")));
         }
+        rows.extend(self.programs.iter().map(|program| (program.program.as_str(), program.text())));
         format!("{title}\n{}", format::table(&rows))
+    }
+}
+
+impl Dispatched {
+    fn text(&self) -> String {
+        let [bound, alone] = [self.bound_bytes, self.bound_bytes_one_by_one].map(format::bytes);
+        let (dispatches, all) = (self.dispatches, self.dispatches_one_by_one);
+        format!("{dispatches} dispatches bind {bound}; an operation each, {all} bind {alone}")
     }
 }

@@ -18,6 +18,21 @@ fn speeds_are_shares_of_the_peak() {
     }
 }
 
+/// A GPU is held against its own products, and what it dispatches is told.
+#[test]
+#[cfg(feature = "webgpu")]
+fn plans_of_webgpu_are_told() {
+    if !Place::new().attar(&["engines"]).stdout.contains("webgpu") {
+        return;
+    }
+    let report = Place::new().attar(&["bench", "--engine", "webgpu", "--width", "8", "--json"]).json();
+    assert!(report["gemm_peak_gflops"].as_f64().unwrap() > 0.0, "{report}");
+    let programs = report["programs"].as_array().unwrap();
+    let planned = programs.iter().find(|program| program["program"] == "ncfm.match").unwrap();
+    let [few, many] = ["dispatches", "dispatches_one_by_one"].map(|key| planned[key].as_u64().unwrap());
+    assert!(0 < few && 4 * few <= many, "{planned}");
+}
+
 #[test]
 fn mistakes_are_usage_errors() {
     for width in ["0", "wide", "5000"] {

@@ -47,6 +47,15 @@ impl Default for ConvNet {
 }
 
 impl ConvNet {
+    /// The default at this width; on an engine that has no cache to keep to, a GPU, the whole batch passes at once.
+    pub fn on(engine: &dyn Engine, width: usize) -> ConvNet {
+        let net = ConvNet { width, ..ConvNet::default() };
+        match engine.limits().cache_bytes {
+            Some(_) => net,
+            None => ConvNet { micro_batch: net.batch, ..net },
+        }
+    }
+
     /// Measures one batch.
     ///
     /// # Errors

@@ -11,13 +11,15 @@ mod meter;
 mod ncfm;
 #[cfg(feature = "candle")]
 mod peak;
+mod product;
 
 pub use convnet::{ConvNet, Pass};
 pub use evaluation::evaluation_epoch;
 pub use gradient::gradient_step;
-pub use ncfm::ncfm_class_step;
+pub use ncfm::{ncfm_class_step, ncfm_programs};
 #[cfg(feature = "candle")]
 pub use peak::gemm_peak;
+pub use product::product_peak;
 
 use meter::Meter;
 

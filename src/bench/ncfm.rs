@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use super::{Figure, IMAGE, Meter, Stopwatch};
 use crate::{
-    engine::{Data, Engine, Executor},
+    engine::{Data, Engine, Executor, Limits},
     error::Result,
     graph::Kind,
     method::{Advance, Method as _, REAL_PIXELS, Setting, initial, ncfm::Ncfm, trained},
     nn::{Architecture, Network},
+    program::Program,
     recipe::{MicroBatch, NcfmRecipe},
     rng::Draws,
 };
@@ -42,6 +43,15 @@ pub async fn ncfm_class_step(
     watch.measure(&meter, CLASSES as u64, async || iteration(&mut ncfm, &mut exec, watch.clock).await).await
 }
 
+/// The programs of such a step, as the method traces them for an engine with these limits.
+///
+/// # Errors
+/// Those of the network and of tracing.
+pub fn ncfm_programs(width: usize, real: usize, limits: Limits) -> Result<Vec<Program>> {
+    let network = Network::new(Architecture::convnet(3, width), IMAGE, CLASSES)?;
+    Ncfm::programs(&recipe(real), &setting(network, real), limits)
+}
+
 fn prepare(exec: &mut Executor, width: usize, real: usize) -> Result<Ncfm> {
     let network = Network::new(Architecture::convnet(3, width), IMAGE, CLASSES)?;
     let mut draws = Draws::new(1, 0, 0);
@@ -52,8 +62,18 @@ fn prepare(exec: &mut Executor, width: usize, real: usize) -> Result<Ncfm> {
         exec.ensure(&name, Kind::F32, [network.table().len()])?;
         exec.set_f32(&name, &network.init(&mut draws))?;
     }
+    let values = IMAGES_PER_CLASS * IMAGE.elements();
+    let canvases = vec![(0..values).map(|_| draws.uniform() as f32).collect(); CLASSES];
+    Ncfm::new(exec, recipe(real), setting(network, real), &canvases)
+}
+
+fn recipe(real: usize) -> NcfmRecipe {
+    NcfmRecipe { real_batch: real, ..NcfmRecipe::published() }
+}
+
+fn setting(network: Network, real: usize) -> Setting {
     let rows = |class: usize| (class * real..(class + 1) * real).map(|row| row as u32).collect();
-    let setting = Setting {
+    Setting {
         images_per_class: IMAGES_PER_CLASS,
         seed: 1,
         network,
@@ -63,10 +83,7 @@ fn prepare(exec: &mut Executor, width: usize, real: usize) -> Result<Ncfm> {
         real: CLASSES * real,
         networks: 1,
         micro_batch: MicroBatch::Automatic,
-    };
-    let values = IMAGES_PER_CLASS * IMAGE.elements();
-    let canvases = vec![(0..values).map(|_| draws.uniform() as f32).collect(); CLASSES];
-    Ncfm::new(exec, NcfmRecipe { real_batch: real, ..NcfmRecipe::published() }, setting, &canvases)
+    }
 }
 
 /// Runs an iteration; the seconds of one class.

@@ -1,9 +1,6 @@
-//! The machine's own peak: the yardstick that engines are held against.
+//! The processor's own peak: the yardstick that its engines are held against.
 
-use super::Stopwatch;
-
-/// `m, n, k` of the products, large enough for every cache and every thread.
-const SIZES: [(usize, usize, usize); 3] = [(1024, 1024, 1024), (2048, 2048, 2048), (4096, 2048, 1024)];
+use super::{Stopwatch, product::SIZES};
 
 /// The GFLOP/s of the fastest of three matrix products of the `gemm` crate, on all threads and with the best
 /// instructions that the machine has.

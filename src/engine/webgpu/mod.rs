@@ -29,7 +29,12 @@ use device::{Gpu, failure};
 use load::Loaded;
 
 use super::{Buffer, Data, Engine, Executable, Limits, Readback, check_copy};
-use crate::{error::Result, graph::Kind, program::Program, shape::Shape};
+use crate::{
+    error::Result,
+    graph::{Kind, Op},
+    program::Program,
+    shape::Shape,
+};
 
 /// The engine's device name.
 const NAME: &str = "webgpu";
@@ -86,6 +91,23 @@ impl Traffic {
         let compiled = compile::Compiled::new(program, memory::Caps::LEAST);
         let bound = |kernel: &shader::Kernel| kernel.bindings.iter().map(|binding| 4 * binding.len as u64).sum::<u64>();
         Traffic { dispatches: compiled.kernels().count(), bound_bytes: compiled.kernels().map(bound).sum() }
+    }
+
+    /// What it would be without a plan: a dispatch for every node that computes or moves something, which binds its
+    /// operands and its value. Numbers and constants are counted as free.
+    pub fn one_by_one(program: &Program) -> Traffic {
+        let leaf = |op: &Op| {
+            matches!(op, Op::Slot { .. } | Op::Scalar { .. } | Op::Fill { .. } | Op::Constant { .. } | Op::Iota { .. })
+        };
+        let number = |op: &Op| matches!(op, Op::Scalar { .. } | Op::Fill { .. });
+        let mut traffic = Traffic { dispatches: 0, bound_bytes: 0 };
+        for node in program.nodes().iter().filter(|node| !leaf(&node.op) && node.op != Op::Reshape) {
+            let read = node.inputs.iter().map(|&input| program.node(input)).filter(|input| !number(&input.op));
+            let elements: usize = read.map(|input| input.shape.elements()).sum::<usize>() + node.shape.elements();
+            traffic.dispatches += 1;
+            traffic.bound_bytes += 4 * elements as u64;
+        }
+        traffic
     }
 }
 
