@@ -2,22 +2,27 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "webgpu")]
+use super::webgpu::AdapterKind;
 use super::{Engine, reference::Reference};
 use crate::error::{Error, Result};
 
 /// Names of the devices on this machine that [`open`] accepts, besides `auto`, best first.
 pub async fn available() -> Vec<String> {
     let mut names = before_webgpu();
-    // Last of the engines: its adapter may be a software one, which is no match for the processor itself.
     #[cfg(feature = "webgpu")]
-    if super::webgpu::WebGpu::available().await {
-        names.push("webgpu".into());
+    match super::webgpu::WebGpu::available().await {
+        // Its fused plans take half the time of candle's kernels on the same card.
+        Some(AdapterKind::Discrete) => names.insert(0, "webgpu".into()),
+        // It may share the processor's memory, or be the processor, which runs better by itself.
+        Some(AdapterKind::Other) => names.push("webgpu".into()),
+        None => {}
     }
     names.extend(["reference:f32", "reference:f64"].map(String::from));
     names
 }
 
-/// The devices that are better than `webgpu`.
+/// The devices that are better than a `webgpu` that is not known to be fast.
 fn before_webgpu() -> Vec<String> {
     #[cfg(feature = "candle")]
     let names = super::candle::available().into_iter();
@@ -29,21 +34,36 @@ fn before_webgpu() -> Vec<String> {
     [first, own, last].concat()
 }
 
+/// The first of [`available`]. WebGPU's drivers take their time, and some print to stderr: they are only called where
+/// there is a device for them.
+async fn best() -> String {
+    match before_webgpu().into_iter().next() {
+        Some(best) if !may_have_gpu() => best,
+        _ => available().await.swap_remove(0),
+    }
+}
+
+/// Whether this machine shows signs of a GPU.
+fn may_have_gpu() -> bool {
+    if cfg!(target_os = "linux") {
+        ["/dev/dri", "/dev/nvidiactl", "/dev/dxg"].iter().any(|device| std::path::Path::new(device).exists())
+    } else {
+        cfg!(all(feature = "webgpu", not(target_arch = "wasm32")))
+    }
+}
+
 /// Opens a device: `auto` (the first of [`available`]), `cpu`, `candle:cpu`, `candle:cuda:0`, `candle:metal:0`, `webgpu`,
 /// `reference:f32` or `reference:f64`.
 ///
 /// # Errors
 /// [`Error::NoDevice`], with what there is, if the name is unknown or the device is not there.
 pub async fn open(name: &str) -> Result<Arc<dyn Engine>> {
-    // WebGPU is looked for only where it can matter: its drivers take their time, and some print to stderr.
-    let chosen = match (name, before_webgpu().into_iter().next()) {
-        ("auto", Some(best)) => best,
-        ("auto", None) => available().await.swap_remove(0),
-        _ => name.into(),
-    };
+    let chosen = if name == "auto" { best().await } else { name.into() };
     match chosen.as_str() {
         #[cfg(feature = "webgpu")]
-        "webgpu" if super::webgpu::WebGpu::available().await => Ok(Arc::new(super::webgpu::WebGpu::open().await?)),
+        "webgpu" if super::webgpu::WebGpu::available().await.is_some() => {
+            Ok(Arc::new(super::webgpu::WebGpu::open().await?))
+        }
         #[cfg(feature = "cpu")]
         "cpu" => Ok(Arc::new(super::cpu::Cpu::new())),
         #[cfg(feature = "candle")]

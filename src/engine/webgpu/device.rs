@@ -8,7 +8,14 @@ use std::{
     time::Duration,
 };
 
-use super::{NAME, arena::Arena, memory::Caps, queue::Queue, read::Readers, shader::Kernel};
+use super::{
+    NAME,
+    arena::Arena,
+    memory::{Caps, Hardware},
+    queue::Queue,
+    read::Readers,
+    shader::Kernel,
+};
 use crate::{
     error::{Error, Result},
     sorted::SortedMap,
@@ -17,12 +24,20 @@ use crate::{
 /// Kernels that need more than this have values share bindings: above it, some drivers have limits of their own.
 const MOST_BINDINGS: usize = 16;
 
+/// Browsers tell no more than whether it is a processor.
+pub(super) fn hardware(adapter: &wgpu::Adapter) -> Hardware {
+    match adapter.get_info().device_type {
+        wgpu::DeviceType::Cpu => Hardware::Processor,
+        wgpu::DeviceType::DiscreteGpu => Hardware::Discrete,
+        _ => Hardware::Gpu,
+    }
+}
+
 /// Shared by the engine, its buffers and its loaded programs.
 pub(super) struct Gpu {
     pub device: wgpu::Device,
     pub limits: wgpu::Limits,
-    /// Whether a processor plays the GPU.
-    is_software: bool,
+    pub hardware: Hardware,
     pub memory: AtomicU64,
     pub queue: Queue,
     pub arena: Arena,
@@ -98,7 +113,7 @@ impl Gpu {
         Ok(Gpu {
             device,
             limits,
-            is_software: adapter.get_info().device_type == wgpu::DeviceType::Cpu,
+            hardware: hardware(adapter),
             memory: AtomicU64::new(0),
             queue,
             arena: Arena::default(),
@@ -119,7 +134,7 @@ impl Gpu {
             binding_words: usize::try_from(self.limits.max_storage_buffer_binding_size / 4).unwrap_or(usize::MAX),
             shared_words: self.limits.max_compute_workgroup_storage_size as usize / 4,
             lanes: self.limits.max_compute_invocations_per_workgroup as usize,
-            sums: if self.is_software { 128 } else { 64 },
+            hardware: self.hardware,
         }
     }
 

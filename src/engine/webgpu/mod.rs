@@ -27,6 +27,7 @@ use std::sync::{Arc, atomic::Ordering};
 use buffer::{Storage, buffer_bytes, bytes_of, words};
 use device::{Gpu, failure};
 use load::Loaded;
+use memory::Hardware;
 
 use super::{Buffer, Data, Engine, Executable, Limits, Readback, check_copy};
 use crate::{
@@ -59,9 +60,12 @@ impl WebGpu {
         Ok(WebGpu { gpu, adapter: known.join(", ") })
     }
 
-    /// Whether [`WebGpu::open`] finds an adapter.
-    pub async fn available() -> bool {
-        adapter().await.is_ok()
+    /// Whether [`WebGpu::open`] finds an adapter, and if so what kind.
+    pub async fn available() -> Option<AdapterKind> {
+        match device::hardware(&adapter().await.ok()?) {
+            Hardware::Discrete => Some(AdapterKind::Discrete),
+            Hardware::Gpu | Hardware::Processor => Some(AdapterKind::Other),
+        }
     }
 
     /// Ends the device, as if the system had taken it: from now on all calls fail with
@@ -75,6 +79,15 @@ impl WebGpu {
     pub fn adapter(&self) -> &str {
         &self.adapter
     }
+}
+
+/// What stands behind an adapter, as far as that tells how fast it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AdapterKind {
+    /// A card with memory of its own.
+    Discrete,
+    /// A GPU that shares the processor's memory, the processor itself, or what does not tell, as in browsers.
+    Other,
 }
 
 /// What a run of a program dispatches, on a device with WebGPU's least limits.

@@ -1,7 +1,9 @@
 //! Tests that need an adapter: what random programs do not reach, and faults. Without one they say so and pass,
 //! unless `ATTAR_TEST_WEBGPU=required`.
 
-use super::{WebGpu, device::Gpu, shader::Kernel, test_engine};
+use std::sync::Arc;
+
+use super::{WebGpu, device::Gpu, memory::Hardware, shader::Kernel, test_engine};
 use crate::{
     engine::{Buffer, Data, Engine, Host, Scalars, reference::Reference},
     error::Error,
@@ -170,24 +172,45 @@ fn long_reductions_agree() {
     }
 }
 
+/// The engine, and the same device with kernels cut for a card of its own.
+fn engines() -> Vec<WebGpu> {
+    let engines = [test_engine(), test_engine()].into_iter().zip([None, Some(Hardware::Discrete)]);
+    let cut = |(engine, hardware): (Option<WebGpu>, Option<Hardware>)| {
+        let mut engine = engine?;
+        if let Some(hardware) = hardware {
+            Arc::get_mut(&mut engine.gpu).expect("nobody else has it yet").hardware = hardware;
+        }
+        Some(engine)
+    };
+    engines.filter_map(cut).collect()
+}
+
 #[test]
 fn products_of_all_layouts_and_odd_sizes_agree() {
-    let Some(engine) = test_engine() else { return };
-    for (batch, m, k, n) in
-        [(1, 1, 1, 1), (1, 16, 16, 16), (3, 17, 33, 5), (2, 5, 300, 40), (1, 70, 1, 31), (1, 2, 70_000, 3)]
-    {
+    let engines = engines();
+    for (batch, m, k, n) in [
+        (1, 1, 1, 1),
+        (1, 16, 16, 16),
+        (3, 17, 33, 5),
+        (2, 5, 300, 40),
+        (1, 70, 1, 31),
+        (1, 2, 70_000, 3),
+        (1, 130, 4100, 70),
+        (20, 129, 40, 260),
+    ] {
         for (ta, tb) in [(false, false), (false, true), (true, false), (true, true)] {
             let a = if ta { [batch, k, m] } else { [batch, m, k] };
             let b = if tb { [batch, n, k] } else { [batch, k, n] };
             let product = program(|g| g.input("a", a).matmul_t(ta, g.input("b", b), tb));
-            agrees(&engine, &product, &[values(1, batch * m * k), values(2, batch * k * n)]);
+            let operands = [values(1, batch * m * k), values(2, batch * k * n)];
+            engines.iter().for_each(|engine| agrees(engine, &product, &operands));
         }
     }
 }
 
 #[test]
 fn convolutions_agree() {
-    let Some(engine) = test_engine() else { return };
+    let engines = engines();
     // n, ci, size, co, kernel, stride, padding, groups
     let cases = [
         [2, 3, 9, 8, 3, 1, 1, 1],
@@ -195,6 +218,7 @@ fn convolutions_agree() {
         [1, 4, 8, 4, 5, 3, 2, 4],
         [2, 16, 16, 16, 3, 1, 1, 1],
         [2, 2, 5, 3, 5, 1, 0, 1],
+        [20, 24, 16, 72, 3, 1, 1, 1],
     ];
     for [n, ci, size, co, kernel, stride, padding, groups] in cases {
         let conv = Conv { stride: stride as u32, padding: padding as u32, groups: groups as u32 };
@@ -203,11 +227,11 @@ fn convolutions_agree() {
         let y = [n, co, out, out];
         let len = |dims: [usize; 4]| dims.iter().product();
         let forward = program(|g| g.input("x", x).conv2d(g.input("k", k), conv));
-        agrees(&engine, &forward, &[values(1, len(x)), values(2, len(k))]);
+        engines.iter().for_each(|engine| agrees(engine, &forward, &[values(1, len(x)), values(2, len(k))]));
         let input = program(|g| g.input("y", y).conv2d_input_grad(g.input("k", k), conv, (size, size)));
-        agrees(&engine, &input, &[values(1, len(y)), values(2, len(k))]);
+        engines.iter().for_each(|engine| agrees(engine, &input, &[values(1, len(y)), values(2, len(k))]));
         let weight = program(|g| g.input("x", x).conv2d_weight_grad(g.input("y", y), conv, (kernel, kernel)));
-        agrees(&engine, &weight, &[values(1, len(x)), values(2, len(y))]);
+        engines.iter().for_each(|engine| agrees(engine, &weight, &[values(1, len(x)), values(2, len(y))]));
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use super::{Neighbours, Side};
 use crate::engine::webgpu::{
-    memory::Want,
+    memory::{Caps, Hardware, Want},
     shader::{Kernel, Shader},
     single::Task,
 };
@@ -25,9 +25,6 @@ struct Tile {
 /// rounds, and no dispatch should be too long for a watchdog.
 const LONGEST_SUM: usize = 16 << 10;
 
-/// Workgroups that keep a device busy.
-const BUSY: usize = 128;
-
 /// Terms from which on a sum is divided rather than made of smaller tiles.
 const LONG_SUM: usize = 4096;
 
@@ -44,21 +41,46 @@ pub(in super::super) struct Product {
 }
 
 impl Tile {
-    /// The tile for a product: as large as its sides fill, with blocks of at most `sums` elements.
-    fn of(product: &Product, sums: usize) -> Tile {
+    fn of(product: &Product, caps: &Caps) -> Tile {
+        match caps.hardware {
+            Hardware::Processor => Tile::for_processor(product),
+            Hardware::Gpu | Hardware::Discrete => Tile::for_gpu(product, caps),
+        }
+    }
+
+    /// As large as the sides fill, with blocks of up to 128 sums: loads are dear where one thread plays all lanes.
+    fn for_processor(product: &Product) -> Tile {
         let side = |size: usize| match size {
             ..=16 => (4, 1),
             17..=32 => (8, 1),
             _ => (8, 2),
         };
         let (mut down, across) = (side(product.m), side(product.n));
-        if product.m > 32 && across.1 == 2 && sums >= 128 {
+        if product.m > 32 && across.1 == 2 {
             down = (4, 4);
         }
-        let tile = Tile { lanes: [down.0, across.0], fours: [down.1, across.1], depth: 16 };
-        // Few large tiles leave a device idle, unless their sums are long enough to be divided.
-        let idle = tile.count(product) < BUSY / 2 && product.k < LONG_SUM;
-        if idle && sums < 128 { Tile { fours: [1, 1], ..tile } } else { tile }
+        Tile { lanes: [down.0, across.0], fours: [down.1, across.1], depth: 16 }
+    }
+
+    /// Many lanes with few sums each, of which a GPU runs enough at once not to wait for memory; twice the sums, for which
+    /// workgroup memory is read less, where there are tiles enough or sums long enough to be divided.
+    fn for_gpu(product: &Product, caps: &Caps) -> Tile {
+        let most = if caps.lanes < 16 * 16 { 8 } else { 16 };
+        let side = |size: usize| match size {
+            ..=16 => 4,
+            17..=32 => 8,
+            _ => most,
+        };
+        let lanes = [side(product.m), side(product.n)];
+        let tile = Tile { lanes, fours: [1, 1], depth: 16 };
+        if tile.count(product) < caps.hardware.busy() / 2 && product.k < LONG_SUM {
+            return Tile { lanes: lanes.map(|side| side.min(8)), ..tile };
+        }
+        match (product.m > tile.rows(), product.n > tile.columns()) {
+            (true, _) => Tile { fours: [2, 1], ..tile },
+            (false, true) => Tile { fours: [1, 2], ..tile },
+            (false, false) => tile,
+        }
     }
 
     fn rows(self) -> usize {
@@ -78,11 +100,12 @@ impl Tile {
     }
 
     /// Into how many parts sums are divided, whose results a second kernel joins.
-    fn parts(self, product: &Product) -> usize {
+    fn parts(self, product: &Product, caps: &Caps) -> usize {
+        let busy = caps.hardware.busy();
         // A second kernel must be worth it.
-        let few = self.count(product) <= if product.k < LONG_SUM { BUSY / 4 } else { BUSY / 2 };
-        let busy = if few { (BUSY / self.count(product)).min(product.k / SHORTEST_PART) } else { 1 };
-        busy.max(product.k.div_ceil(LONGEST_SUM)).max(1)
+        let few = self.count(product) <= if product.k < LONG_SUM { busy / 4 } else { busy / 2 };
+        let parts = if few { (busy / self.count(product)).min(product.k / SHORTEST_PART) } else { 1 };
+        parts.max(product.k.div_ceil(LONGEST_SUM)).max(1)
     }
 }
 
@@ -95,8 +118,8 @@ pub(in super::super) fn kernels(
     constants: &str,
     place: &str,
 ) -> Vec<Kernel> {
-    let tile = Tile::of(product, task.caps().sums);
-    let parts = tile.parts(product);
+    let tile = Tile::of(product, task.caps());
+    let parts = tile.parts(product, task.caps());
     let len = task.len();
     let scratch = (parts > 1).then(|| task.compiler.scratch(1, parts * len)).and_then(|mut scratch| scratch.pop());
     let written = scratch.clone().unwrap_or_else(|| task.result());
