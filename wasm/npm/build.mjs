@@ -3,17 +3,15 @@ import { execFile } from "node:child_process";
 import { cp, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { constants, gzipSync } from "node:zlib";
 
 import { build } from "esbuild";
+
+import { gzipped, kilobytes, optimise } from "./optimised.mjs";
 
 const root = new URL("./", import.meta.url);
 const at = (path) => fileURLToPath(new URL(path, root));
 const run = promisify(execFile);
 
-// What every browser with WebAssembly SIMD has, and the compiler makes use of.
-const WASM_FEATURES = ["simd", "bulk-memory", "nontrapping-float-to-int", "sign-ext", "mutable-globals", "reference-types", "multivalue"];
-const GZIP = { level: constants.Z_BEST_COMPRESSION };
 // What a page may download, in kB, gzipped: 350 and 480 times 1024 bytes.
 const BUDGETS = { "index.js": 358, "inlined.js": 491 };
 
@@ -28,13 +26,7 @@ for (const file of await readdir(at("dist")).catch(() => [])) {
 }
 await mkdir(at("dist/types/glue"), { recursive: true });
 
-// This takes most of the time.
-if (!current) {
-  const features = WASM_FEATURES.map((feature) => `--enable-${feature}`);
-  // gzip finds more in common among functions that stand beside their like, and that are not inlined.
-  const passes = ["-O3", "--converge", "--one-caller-inline-max-function-size=0", "--reorder-functions-by-name"];
-  await run(process.execPath, [at("node_modules/binaryen/bin/wasm-opt"), made.from, ...features, ...passes, "-o", made.to]);
-}
+if (!current) await optimise(made.from, made.to);
 
 await run(process.execPath, [at("node_modules/typescript/bin/tsc"), "-p", at("tsconfig.json")]).catch((error) => {
   throw new Error(error.stdout);
@@ -60,7 +52,7 @@ await build({
   chunkNames: "shared",
 });
 const worker = await build({ ...common, entryPoints: [at("src/worker.ts")], write: false });
-const packed = gzipSync(await readFile(at("dist/attar_bg.wasm")), GZIP);
+const packed = await gzipped(at("dist/attar_bg.wasm"));
 await build({
   ...common,
   entryPoints: [at("src/index.ts")],
@@ -84,19 +76,19 @@ function inlined(sources) {
 
 /** Measures what a page downloads, in units of 1000 bytes, gzipped; refuses to be over budget. */
 async function writeSizes() {
-  const size = async (...files) => {
-    const contents = await Promise.all(files.map((file) => readFile(at(`dist/${file}`))));
-    return Math.ceil(contents.reduce((sum, content) => sum + gzipSync(content, GZIP).length, 0) / 1000);
+  const sizeOf = async (...files) => {
+    const packed = await Promise.all(files.map((file) => gzipped(at(`dist/${file}`))));
+    return kilobytes(packed.reduce((sum, file) => sum + file.length, 0));
   };
   const sizes = {
-    "index.js": await size("index.js", "worker.js", "shared.js", "attar_bg.wasm"),
-    "inlined.js": await size("inlined.js"),
-    "attar_bg.wasm": await size("attar_bg.wasm"),
+    "index.js": await sizeOf("index.js", "worker.js", "shared.js", "attar_bg.wasm"),
+    "inlined.js": await sizeOf("inlined.js"),
+    "attar_bg.wasm": await sizeOf("attar_bg.wasm"),
   };
   await writeFile(at("sizes.json"), `${JSON.stringify(sizes, undefined, 2)}\n`);
-  for (const [entry, kilobytes] of Object.entries(sizes)) {
+  for (const [entry, size] of Object.entries(sizes)) {
     const budget = BUDGETS[entry];
-    console.log(`${entry}: ${kilobytes} kB gzipped${budget ? ` of at most ${budget}` : ""}`);
-    if (kilobytes > budget) throw new Error(`${entry} is over its budget`);
+    console.log(`${entry}: ${size} kB gzipped${budget ? ` of at most ${budget}` : ""}`);
+    if (size > budget) throw new Error(`${entry} is over its budget`);
   }
 }

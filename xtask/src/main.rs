@@ -20,6 +20,7 @@ Commands:
   test        Run every check and test, cheapest first, and end with a line `N passed, N failed`
   web         Build the npm package (wasm/npm) and the demo (www)
   serve       Serve the demo to this machine
+  size        Measure what the engines alone would be to download
   bench-wasm  Measure how fast WebAssembly is under Node
   bench-web   Measure how fast WebGPU is in Chromium, beside jax-js and TensorFlow.js
   help        Print this text";
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         ["test"] => test::run(),
         ["web"] => web::build(),
         ["serve"] => web::serve(),
+        ["size"] => web::engines_size(),
         ["bench-wasm"] => wasm::bench(),
         ["bench-web"] => web::bench(),
         [] | ["help" | "--help" | "-h"] => {

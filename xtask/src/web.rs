@@ -36,8 +36,8 @@ pub fn build() -> ExitCode {
         return ExitCode::FAILURE;
     }
     let glue = root().join(PACKAGE).join("src/glue");
-    let bindgen = wasm::bindgen(&webassembly(), &glue);
-    let package = [compile(), bindgen].iter_mut().all(setup::succeeds) && built(PACKAGE);
+    let bindgen = wasm::bindgen(&webassembly("attar-wasm-module"), &glue);
+    let package = [compile("attar-wasm-module"), bindgen].iter_mut().all(setup::succeeds) && built(PACKAGE);
     let demo = !root().join(DEMO).join("package.json").exists() || built(DEMO);
     if package && demo { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -45,6 +45,21 @@ pub fn build() -> ExitCode {
 /// `cargo xtask serve`: the demo, as it was last built.
 pub fn serve() -> ExitCode {
     serve::run(&root().join(DEMO).join("dist"))
+}
+
+/// `cargo xtask size`: what the engines alone weigh.
+pub fn engines_size() -> ExitCode {
+    if !setup::all_met(needs()) {
+        return ExitCode::FAILURE;
+    }
+    let bound = wasm::folder().join("engines");
+    let mut measure = Command::new("node");
+    measure.arg(root().join(PACKAGE).join("engines-size.mjs")).arg(bound.join("attar_bg.wasm"));
+    let built = [compile("attar-wasm-engines"), wasm::bindgen(&webassembly("attar-wasm-engines"), &bound)]
+        .iter_mut()
+        .all(setup::succeeds);
+    let measured = built && installed(PACKAGE) && setup::succeeds(&mut measure);
+    if measured { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// `cargo xtask bench-web`: times WebGPU in Chromium beside other libraries.
@@ -83,16 +98,17 @@ pub fn steps() -> Vec<Step> {
 /// which keeps their sums in registers, although they are compiled for size.
 const SMALL: &str = "-Cllvm-args=--unroll-threshold=120";
 
-/// The crate, tuned for what a page downloads. It shares a target folder with the tests for wasm32, whose flags are the
+/// A module, tuned for what a page downloads. It shares a target folder with the tests for wasm32, whose flags are the
 /// same.
-fn compile() -> Command {
-    let mut command = cargo(&["rustc", "--profile", "web", "--package", "attar-wasm-module", "--target", WASM_TARGET]);
+fn compile(package: &str) -> Command {
+    let mut command = cargo(&["rustc", "--profile", "web", "--package", package, "--target", WASM_TARGET]);
     command.arg("--target-dir").arg(wasm::folder()).args(["--", SMALL]);
     wasm::flagged(command)
 }
 
-fn webassembly() -> PathBuf {
-    wasm::folder().join(WASM_TARGET).join("web/attar_wasm_module.wasm")
+/// What [`compile`] makes of a package.
+fn webassembly(package: &str) -> PathBuf {
+    wasm::folder().join(WASM_TARGET).join("web").join(format!("{}.wasm", package.replace('-', "_")))
 }
 
 /// Runs `npm run build` in this folder.
