@@ -2,6 +2,7 @@
 // parameters, as `attar::bench::ConvNet` computes it. Each returns the milliseconds of its rounds.
 import { blockUntilReady, defaultDevice, init, jit, lax, nn, numpy as np, valueAndGrad } from "@jax-js/jax";
 import * as tf from "@tensorflow/tfjs-core";
+import "@tensorflow/tfjs-core/dist/register_all_gradients.js";
 import "@tensorflow/tfjs-backend-webgpu";
 
 const CLASSES = 10;
