@@ -44,12 +44,17 @@ async fn best() -> String {
 }
 
 /// Whether this machine shows signs of a GPU.
+#[cfg(not(target_arch = "wasm32"))]
 fn may_have_gpu() -> bool {
-    if cfg!(target_os = "linux") {
-        ["/dev/dri", "/dev/nvidiactl", "/dev/dxg"].iter().any(|device| std::path::Path::new(device).exists())
-    } else {
-        cfg!(all(feature = "webgpu", not(target_arch = "wasm32")))
-    }
+    let files = ["/dev/dri", "/dev/nvidiactl", "/dev/dxg"];
+    let shown = !cfg!(target_os = "linux") || files.iter().any(|file| std::path::Path::new(file).exists());
+    cfg!(feature = "webgpu") && shown
+}
+
+/// No adapter of a browser says that it is a card: pages choose by themselves.
+#[cfg(target_arch = "wasm32")]
+fn may_have_gpu() -> bool {
+    false
 }
 
 /// Opens a device: `auto` (the first of [`available`]), `cpu`, `candle:cpu`, `candle:cuda:0`, `candle:metal:0`, `webgpu`,
