@@ -23,6 +23,7 @@ pub fn steps() -> Vec<Step> {
     let target = setup::wasm_target();
     let mut steps: Vec<Step> = VARIANTS.iter().map(|(name, features)| met(&target, clippy(name, features))).collect();
     steps.push(met(&target, check("clippy for the npm package", clippy_for("attar-wasm", &[]))));
+    steps.push(met(&target, check("clippy for the engines alone", clippy_for("attar-wasm-engines", &[]))));
     steps.push(met(&target, check("clippy for the tests for wasm32", clippy_for("attar-wasm-tests", &[]))));
     let on_webgpu = clippy_for("attar-wasm-tests", &["--features", "webgpu"]);
     steps.push(met(&target, check("clippy for the tests on WebGPU", on_webgpu)));

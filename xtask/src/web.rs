@@ -35,9 +35,7 @@ pub fn build() -> ExitCode {
     if !setup::all_met(needs()) {
         return ExitCode::FAILURE;
     }
-    let glue = root().join(PACKAGE).join("src/glue");
-    let bindgen = wasm::bindgen(&webassembly("attar-wasm-module"), &glue);
-    let package = [compile("attar-wasm-module"), bindgen].iter_mut().all(setup::succeeds) && built(PACKAGE);
+    let package = module("attar-wasm-module", &root().join(PACKAGE).join("src/glue")) && built(PACKAGE);
     let demo = !root().join(DEMO).join("package.json").exists() || built(DEMO);
     if package && demo { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -55,10 +53,7 @@ pub fn engines_size() -> ExitCode {
     let bound = wasm::folder().join("engines");
     let mut measure = Command::new("node");
     measure.arg(root().join(PACKAGE).join("engines-size.mjs")).arg(bound.join("attar_bg.wasm"));
-    let built = [compile("attar-wasm-engines"), wasm::bindgen(&webassembly("attar-wasm-engines"), &bound)]
-        .iter_mut()
-        .all(setup::succeeds);
-    let measured = built && installed(PACKAGE) && setup::succeeds(&mut measure);
+    let measured = module("attar-wasm-engines", &bound) && installed(PACKAGE) && setup::succeeds(&mut measure);
     if measured { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -98,17 +93,14 @@ pub fn steps() -> Vec<Step> {
 /// which keeps their sums in registers, although they are compiled for size.
 const SMALL: &str = "-Cllvm-args=--unroll-threshold=120";
 
-/// A module, tuned for what a page downloads. It shares a target folder with the tests for wasm32, whose flags are the
-/// same.
-fn compile(package: &str) -> Command {
-    let mut command = cargo(&["rustc", "--profile", "web", "--package", package, "--target", WASM_TARGET]);
-    command.arg("--target-dir").arg(wasm::folder()).args(["--", SMALL]);
-    wasm::flagged(command)
-}
-
-/// What [`compile`] makes of a package.
-fn webassembly(package: &str) -> PathBuf {
-    wasm::folder().join(WASM_TARGET).join("web").join(format!("{}.wasm", package.replace('-', "_")))
+/// Makes a JavaScript module of a package, tuned for what a page downloads. It shares a target folder with the tests for
+/// wasm32, whose flags are the same.
+fn module(package: &str, to: &Path) -> bool {
+    let mut compile = cargo(&["rustc", "--profile", "web", "--package", package, "--target", WASM_TARGET]);
+    compile.arg("--target-dir").arg(wasm::folder()).args(["--", SMALL]);
+    let file = format!("{}.wasm", package.replace('-', "_"));
+    let bindgen = wasm::bindgen(&wasm::folder().join(WASM_TARGET).join("web").join(file), to);
+    [wasm::flagged(compile), bindgen].iter_mut().all(setup::succeeds)
 }
 
 /// Runs `npm run build` in this folder.
