@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 #[cfg(feature = "webgpu")]
-use super::webgpu::AdapterKind;
+use super::webgpu::{Hardware, WebGpu};
 use super::{Engine, reference::Reference};
 use crate::error::{Error, Result};
 
@@ -11,11 +11,11 @@ use crate::error::{Error, Result};
 pub async fn available() -> Vec<String> {
     let mut names = before_webgpu();
     #[cfg(feature = "webgpu")]
-    match super::webgpu::WebGpu::available().await {
+    match WebGpu::available().await {
         // Its fused plans take half the time of candle's kernels on the same card.
-        Some(AdapterKind::Discrete) => names.insert(0, "webgpu".into()),
+        Some(Hardware::Discrete) => names.insert(0, "webgpu".into()),
         // It may share the processor's memory, or be the processor, which runs better by itself.
-        Some(AdapterKind::Other) => names.push("webgpu".into()),
+        Some(Hardware::Gpu | Hardware::Processor) => names.push("webgpu".into()),
         None => {}
     }
     names.extend(["reference:f32", "reference:f64"].map(String::from));
@@ -37,10 +37,11 @@ fn before_webgpu() -> Vec<String> {
 /// The first of [`available`]. WebGPU's drivers take their time, and some print to stderr: they are only called where
 /// there is a device for them.
 async fn best() -> String {
-    match before_webgpu().into_iter().next() {
-        Some(best) if !may_have_gpu() => best,
-        _ => available().await.swap_remove(0),
+    let mut names = if may_have_gpu() { Vec::new() } else { before_webgpu() };
+    if names.is_empty() {
+        names = available().await;
     }
+    names.swap_remove(0)
 }
 
 /// Whether this machine shows signs of a GPU.
@@ -66,9 +67,7 @@ pub async fn open(name: &str) -> Result<Arc<dyn Engine>> {
     let chosen = if name == "auto" { best().await } else { name.into() };
     match chosen.as_str() {
         #[cfg(feature = "webgpu")]
-        "webgpu" if super::webgpu::WebGpu::available().await.is_some() => {
-            Ok(Arc::new(super::webgpu::WebGpu::open().await?))
-        }
+        "webgpu" if WebGpu::available().await.is_some() => Ok(Arc::new(WebGpu::open().await?)),
         #[cfg(feature = "cpu")]
         "cpu" => Ok(Arc::new(super::cpu::Cpu::new())),
         #[cfg(feature = "candle")]

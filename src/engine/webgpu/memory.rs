@@ -71,7 +71,7 @@ pub(super) struct Caps {
 
 /// What a device is made of, as far as kernels are cut for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Hardware {
+pub enum Hardware {
     /// A processor that plays a GPU.
     Processor,
     /// A GPU beside a processor, or one that a browser does not tell more of.
@@ -83,7 +83,7 @@ pub(super) enum Hardware {
 impl Hardware {
     /// Workgroups that keep it busy. (On an H100 the product of 1024^3 takes 1.6 times as long with 128, and a weight
     /// gradient 2.8 times.)
-    pub fn busy(self) -> usize {
+    pub(super) fn busy(self) -> usize {
         match self {
             Hardware::Processor | Hardware::Gpu => 128,
             Hardware::Discrete => 512,

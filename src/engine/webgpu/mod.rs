@@ -24,10 +24,11 @@ mod tests;
 
 use std::sync::{Arc, atomic::Ordering};
 
+pub use memory::Hardware;
+
 use buffer::{Storage, buffer_bytes, bytes_of, words};
 use device::{Gpu, failure};
 use load::Loaded;
-use memory::Hardware;
 
 use super::{Buffer, Data, Engine, Executable, Limits, Readback, check_copy};
 use crate::{
@@ -60,12 +61,9 @@ impl WebGpu {
         Ok(WebGpu { gpu, adapter: known.join(", ") })
     }
 
-    /// Whether [`WebGpu::open`] finds an adapter, and if so what kind.
-    pub async fn available() -> Option<AdapterKind> {
-        match device::hardware(&adapter().await.ok()?) {
-            Hardware::Discrete => Some(AdapterKind::Discrete),
-            Hardware::Gpu | Hardware::Processor => Some(AdapterKind::Other),
-        }
+    /// What stands behind the adapter that [`WebGpu::open`] finds, if it finds one.
+    pub async fn available() -> Option<Hardware> {
+        adapter().await.ok().map(|adapter| device::hardware(&adapter))
     }
 
     /// Ends the device, as if the system had taken it: from now on all calls fail with
@@ -79,15 +77,6 @@ impl WebGpu {
     pub fn adapter(&self) -> &str {
         &self.adapter
     }
-}
-
-/// What stands behind an adapter, as far as that tells how fast it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AdapterKind {
-    /// A card with memory of its own.
-    Discrete,
-    /// A GPU that shares the processor's memory, the processor itself, or what does not tell, as in browsers.
-    Other,
 }
 
 /// What a run of a program dispatches, on a device with WebGPU's least limits.

@@ -13,7 +13,7 @@ use crate::engine::webgpu::{
 /// How a workgroup's tile is divided among lanes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Tile {
-    /// Lanes down and across.
+    /// Lanes down and across: together at least `depth`, since neighbouring terms are read by a lane each.
     pub lanes: [usize; 2],
     /// Rows and columns of a lane's block, in fours.
     pub fours: [usize; 2],
