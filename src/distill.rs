@@ -75,6 +75,8 @@ pub struct Progress {
     pub total: u64,
     /// Batches done and batches in all of a pool that is not complete.
     pub pool: Option<(u64, u64)>,
+    /// Whether the unit updated canvases, so that [`Distillation::preview`] gives others than before it.
+    pub updated: bool,
     /// At the end of an iteration, its mean losses over the classes.
     pub losses: Option<LossPoint>,
 }
@@ -176,7 +178,14 @@ impl Distillation {
         if moves {
             return self.iterate(pool).await;
         }
-        Ok(pool.map(|(done, total)| Progress { phase: Phase::Pool, done, total, pool: None, losses: None }))
+        Ok(pool.map(|(done, total)| Progress {
+            phase: Phase::Pool,
+            done,
+            total,
+            pool: None,
+            updated: false,
+            losses: None,
+        }))
     }
 
     /// One batch of the pool if it is not complete: batches done and batches in all.
@@ -197,15 +206,16 @@ impl Distillation {
     async fn iterate(&mut self, pool: Option<(u64, u64)>) -> Result<Option<Progress>> {
         let trained = self.trained();
         let Some(method) = &mut self.method else { return Ok(None) };
-        let losses = match method.advance(&mut self.exec, trained).await? {
-            Advance::Unit => None,
+        let (updated, losses) = match method.advance(&mut self.exec, trained).await? {
+            Advance::Prepared => (false, None),
+            Advance::Updated => (true, None),
             Advance::Iteration { matching, calibration } => {
-                Some(LossPoint { unit: method.iteration() as u32, matching, calibration })
+                (true, Some(LossPoint { unit: method.iteration() as u32, matching, calibration }))
             }
         };
         self.losses.extend(losses);
         let (done, total) = (method.iteration() as u64, self.recipe.iterations as u64);
-        Ok(Some(Progress { phase: Phase::Distill, done, total, pool, losses }))
+        Ok(Some(Progress { phase: Phase::Distill, done, total, pool, updated, losses }))
     }
 
     /// Networks that are finished.

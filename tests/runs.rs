@@ -82,6 +82,24 @@ fn optimisation_lowers_the_matching_loss() {
     assert!(last < 0.8 * first, "{first} to {last}");
 }
 
+#[test]
+fn a_unit_tells_whether_it_updated_the_images() {
+    let data = squares(1);
+    for timing in ["pool.timing=before", "pool.timing=alongside"] {
+        let recipe = recipe().with(timing).expect("a known key");
+        let mut run = Distillation::new(recipe, &data, engine()).expect("the recipe fits");
+        let images = |run: &Distillation| block_on(run.preview()).expect("it can be shown").planes;
+        let (mut before, mut updates) = (images(&run), 0);
+        while let Some(progress) = block_on(run.advance()).expect("it goes on") {
+            let after = images(&run);
+            assert_eq!(progress.updated, before != after, "{progress:?}");
+            updates += usize::from(progress.updated);
+            before = after;
+        }
+        assert!(updates >= 4, "{updates} updates in four iterations");
+    }
+}
+
 /// Interrupted in pool training, in mid-refresh and in calibration, and resumed, gives the file of an uninterrupted run.
 #[test]
 fn a_resumed_run_equals_an_uninterrupted_one() {

@@ -94,6 +94,6 @@ async fn iteration(ncfm: &mut Ncfm, exec: &mut Executor, clock: &dyn Fn() -> f64
     exec.get_f32("ncfm.total.match").await?;
     let drawn = clock();
     // The last unit reads the losses.
-    while ncfm.advance(exec, 1).await? == Advance::Unit {}
+    while !matches!(ncfm.advance(exec, 1).await?, Advance::Iteration { .. }) {}
     Ok((drawn - start) / SHARING + (clock() - drawn) / CLASSES as f64)
 }

@@ -13,8 +13,10 @@ pub type Unit<'a> = Pin<Box<dyn Future<Output = Result<Advance>> + Send + 'a>>;
 /// What came of a unit of work.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Advance {
-    /// One unit is done; the iteration is not.
-    Unit,
+    /// A unit that updates rest on: the canvases are as they were, and the iteration is not done.
+    Prepared,
+    /// The canvases of a class were updated; the iteration is not done.
+    Updated,
     /// The last unit of an iteration: its mean losses over classes.
     Iteration { matching: f32, calibration: f32 },
 }

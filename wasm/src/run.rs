@@ -43,6 +43,8 @@ pub struct Unit {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[tsify(optional)]
     pool: Option<Share>,
+    /// Whether a preview would show other images than before the unit.
+    updated: bool,
     /// At the end of an iteration.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[tsify(optional)]
@@ -112,6 +114,7 @@ impl DistillRun {
             done: progress.done as f64,
             total: progress.total as f64,
             pool: progress.pool.map(Share::from),
+            updated: progress.updated,
             losses: progress.losses,
             moved,
         };

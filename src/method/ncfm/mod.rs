@@ -264,7 +264,8 @@ impl Ncfm {
     async fn unit(&mut self, exec: &mut Executor, trained: usize) -> Result<Advance> {
         let classes = self.classes() as u32;
         let first_match = Step::Match { class: 0 };
-        let next = match self.cursor.next {
+        let step = self.cursor.next;
+        let next = match step {
             Step::Window => {
                 self.cursor.trained = trained;
                 self.open_window(exec)?;
@@ -298,7 +299,10 @@ impl Ncfm {
             }
         };
         self.cursor.next = next;
-        Ok(Advance::Unit)
+        Ok(match step {
+            Step::Window | Step::Ascend | Step::Real { .. } => Advance::Prepared,
+            Step::Match { .. } | Step::Calibrate { .. } => Advance::Updated,
+        })
     }
 
     /// Reads the losses, keeps the canvases if all is finite, lets the rate follow, and begins the next iteration.

@@ -92,11 +92,12 @@ export async function decode(files: ImageFiles, options: DecodeOptions): Promise
   let next = 0;
   let done = 0;
   const work = async (): Promise<void> => {
+    const context = canvas(size);
     for (let at = next++; at < all.length; at = next++) {
       if (signal?.aborted) throw aborted(signal);
       const { file, name } = all[at]!;
       try {
-        const rgba = await picture(file, size);
+        const rgba = await picture(file, context);
         pictures[at] = rgba;
         grey &&= isGrey(rgba);
       } catch (thrown) {
@@ -125,20 +126,17 @@ export async function decode(files: ImageFiles, options: DecodeOptions): Promise
   return { classes, channels, height: size, width: size, pixels, labels: Uint32Array.from(read, ({ label }) => label) };
 }
 
-/** RGBA of the middle of a file's image. */
-async function picture(file: Blob, size: number): Promise<Uint8ClampedArray> {
+/** RGBA of the middle of a file's image, resized to the context's square canvas. */
+async function picture(file: Blob, context: Context): Promise<Uint8ClampedArray> {
+  const size = context.canvas.width;
   const whole = await createImageBitmap(file);
   try {
     const side = Math.min(whole.width, whole.height);
     const [x, y] = [(whole.width - side) >> 1, (whole.height - side) >> 1];
+    if (side === size) return drawn(whole, x, y, context);
     const resized = await createImageBitmap(whole, x, y, side, side, { resizeWidth: size, resizeHeight: size, resizeQuality: "high" });
     try {
-      const context = canvas(size);
-      // What is transparent is seen on white.
-      context.fillStyle = "#fff";
-      context.fillRect(0, 0, size, size);
-      context.drawImage(resized, 0, 0);
-      return context.getImageData(0, 0, size, size).data;
+      return drawn(resized, 0, 0, context);
     } finally {
       resized.close();
     }
@@ -147,10 +145,21 @@ async function picture(file: Blob, size: number): Promise<Uint8ClampedArray> {
   }
 }
 
-function canvas(size: number): OffscreenCanvasRenderingContext2D | CanvasRenderingContext2D {
+/** RGBA of the part of an image that begins at (x, y) and fills the canvas, on white where it is transparent. */
+function drawn(image: ImageBitmap, x: number, y: number, context: Context): Uint8ClampedArray {
+  const { width, height } = context.canvas;
+  context.fillStyle = "#fff";
+  context.fillRect(0, 0, width, height);
+  context.drawImage(image, -x, -y);
+  return context.getImageData(0, 0, width, height).data;
+}
+
+type Context = OffscreenCanvasRenderingContext2D | CanvasRenderingContext2D;
+
+function canvas(size: number): Context {
   const settings: CanvasRenderingContext2DSettings = { willReadFrequently: true };
   // Old Safaris have only canvases of the page.
-  const context: OffscreenCanvasRenderingContext2D | CanvasRenderingContext2D | null =
+  const context: Context | null =
     typeof OffscreenCanvas === "undefined"
       ? Object.assign(document.createElement("canvas"), { width: size, height: size }).getContext("2d", settings)
       : new OffscreenCanvas(size, size).getContext("2d", settings);

@@ -64,6 +64,8 @@ class Distilling {
   readonly #start = performance.now();
   readonly #checkpointEvery: number | undefined;
   #shown = -Infinity;
+  /** Whether the images are others than at the last preview. */
+  #changed = false;
   #reported = -Infinity;
   #saved = performance.now();
   #units = 0;
@@ -83,12 +85,15 @@ class Distilling {
 
   async work(): Promise<void> {
     await this.#preview();
+    // The first update is shown at once, however soon it comes.
+    this.#shown = -Infinity;
     while (await this.control.pass(() => this.run.checkpoint())) {
       const unit = await this.run.advance();
       if (!unit) break;
       this.#units += 1;
       this.#report(unit);
-      await this.#preview();
+      this.#changed ||= unit.updated || unit.moved;
+      if (this.#changed) await this.#preview();
       if (this.request.timeBudget !== undefined && unit.losses && this.#seconds() >= this.request.timeBudget) break;
       await this.#checkpoint();
     }
@@ -136,6 +141,7 @@ class Distilling {
     if (previewEvery === undefined || performance.now() - this.#shown < previewEvery) return;
     this.sink.preview?.(dataOf(await this.run.preview(), false));
     this.#shown = performance.now();
+    this.#changed = false;
   }
 
   async #checkpoint(): Promise<void> {

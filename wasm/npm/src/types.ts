@@ -50,7 +50,10 @@ export interface DistillOptions {
   recipe?: PartialRecipe;
   /** Cancels within one unit of work; iteration and `result` fail with AttarError code "aborted". */
   signal?: AbortSignal;
-  /** Called at most every `previewEvery` ms (default 500) with the images as they are, first with those it starts from. */
+  /**
+   * Called with the images it starts from, at their first update, and then after others, at most every `previewEvery` ms
+   * (default 500).
+   */
   onPreview?(preview: Distilled): void;
   previewEvery?: number;
   /** A checkpoint to go on from (same images needed). */

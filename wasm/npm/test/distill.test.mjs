@@ -55,6 +55,13 @@ test("a preview comes first, and the images move", async () => {
   assert.deepEqual(again.pixels, previews[0].pixels);
 });
 
+test("the first update is shown at once, and nothing before it", async () => {
+  const previews = [];
+  await watched({ onPreview: (preview) => previews.push(preview), previewEvery: 3_600_000 });
+  assert.equal(previews.length, 2);
+  assert.notDeepEqual(previews[0].pixels, previews[1].pixels);
+});
+
 test("a checkpoint gives what the whole run gives", async () => {
   const whole = await distill(images, quick).result;
   const half = distill(images, quick);
