@@ -48,33 +48,55 @@ function step(name, act) {
 const state = () => page.getAttribute("#run", "data-state");
 const iterations = async () => Number(await page.getAttribute("#run", "data-losses"));
 
-step("the images begin to change soon after the pictures are dropped, and nothing holds up the page", async () => {
-  const folder = folderOfPictures(20);
-  await accessible(page, "start");
-  // Observed inside of the page: when the row of the first class shows other pixels than at first.
-  await page.evaluate(watchFirstChange);
-  const longest = await longestTask(opened, async () => {
-    const droppedAt = await page.evaluate(() => performance.now());
-    await drop(page, [folder]);
-    await page.waitForSelector(".card");
-    await page.click("#start");
-    const changed = await page.waitForFunction(() => globalThis.changedAt, undefined, { timeout: MINUTES });
-    console.log(
-      `first changing preview ${Math.round((await changed.jsonValue()) - droppedAt)} ms after the drop, 10 x 20 images, CPU engine`,
-    );
+step("nothing holds up the page, from the drop to the first losses", async () => {
+  // On a page of its own, since the browser's trace slows what it watches.
+  const traced = await demo.open();
+  const longest = await longestTask(traced, async () => {
+    await dropAndStart(traced.page);
+    await traced.page.waitForFunction(() => Number(document.querySelector("#run").dataset.losses) >= 1, undefined, {
+      timeout: MINUTES,
+    });
   });
   console.log(`longest task of the page: ${Math.round(longest)} ms`);
   assert.ok(longest < LONGEST_TASK, `a task of ${longest} ms`);
+  await traced.context.close();
+});
+
+step("the images begin to change soon after the pictures are dropped", async () => {
+  await accessible(page, "start");
+  // Observed inside of the page: when the row of the first class shows other pixels than at first.
+  await page.evaluate(watchFirstChange);
+  const droppedAt = await dropAndStart(page);
+  const changed = await page.waitForFunction(() => globalThis.changedAt, undefined, { timeout: MINUTES });
+  console.log(
+    `first changing preview ${Math.round((await changed.jsonValue()) - droppedAt)} ms after the drop, 10 x 20 images, CPU engine`,
+  );
   assert.match(await page.textContent("[data-fact=Engine]"), /^CPU/);
   assert.match(await page.textContent("#run-messages"), /WebGPU/, "the reason for the CPU is told");
   await accessible(page, "classes");
 });
 
+/** Drops ten classes of twenty pictures and starts; when they were dropped, by the page's clock. */
+async function dropAndStart(page) {
+  const folder = folderOfPictures(20);
+  const droppedAt = await page.evaluate(() => performance.now());
+  await drop(page, [folder]);
+  await page.waitForSelector(".card");
+  await page.click("#start");
+  return droppedAt;
+}
+
 function watchFirstChange() {
+  const corner = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+  // A row is drawn from left to right.
+  const isDrawn = (canvas) => {
+    corner.drawImage(canvas, 1 - canvas.width, 1 - canvas.height);
+    return corner.getImageData(0, 0, 1, 1).data[3] > 0;
+  };
   const seen = new Set();
   const look = () => {
     const canvas = document.querySelector("#run-grid canvas");
-    if (canvas) seen.add(canvas.toDataURL());
+    if (canvas && isDrawn(canvas)) seen.add(canvas.toDataURL());
     if (seen.size > 1) globalThis.changedAt = performance.now();
     else requestAnimationFrame(look);
   };

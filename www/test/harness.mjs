@@ -95,7 +95,7 @@ export async function longestTask({ page, browser }, act) {
 /** A picture of the whole page, kept under test/artefacts. */
 export async function keepPicture(page, name) {
   mkdirSync(ARTEFACTS, { recursive: true });
-  await page.screenshot({ path: join(ARTEFACTS, `${name}.png`), fullPage: true });
+  await page.screenshot({ path: join(ARTEFACTS, `${name}.png`), fullPage: true, animations: "disabled" });
 }
 
 /** A new folder of real pictures of 32 x 32, a folder a class: of all ten, or of these. */
