@@ -21,6 +21,9 @@ import {
 /** The command line, to read the file back with. */
 const CLI = process.env.ATTAR_CLI ?? fileURLToPath(new URL("../../target/release/attar", import.meta.url));
 const MINUTES = 60_000;
+/** Longest time from the drop to the first image that changes, in milliseconds. */
+const FIRST_CHANGE = 3000;
+const VISITS = 2;
 
 let demo;
 let opened;
@@ -64,17 +67,30 @@ step("nothing holds up the page, from the drop to the first losses", async () =>
 
 step("the images begin to change soon after the pictures are dropped", async () => {
   await accessible(page, "start");
-  // Observed inside of the page: when the row of the first class shows other pixels than at first.
-  await page.evaluate(watchFirstChange);
-  const droppedAt = await dropAndStart(page);
-  const changed = await page.waitForFunction(() => globalThis.changedAt, undefined, { timeout: MINUTES });
-  console.log(
-    `first changing preview ${Math.round((await changed.jsonValue()) - droppedAt)} ms after the drop, 10 x 20 images, CPU engine`,
-  );
+  let best = await firstChange(page);
+  // A machine may be busy with something else for a moment.
+  for (let visit = 1; visit < VISITS && best >= FIRST_CHANGE; visit += 1) {
+    await opened.context.close();
+    opened = await demo.open();
+    page = opened.page;
+    best = Math.min(best, await firstChange(page));
+  }
+  assert.ok(best < FIRST_CHANGE, `${best} ms`);
   assert.match(await page.textContent("[data-fact=Engine]"), /^CPU/);
   assert.match(await page.textContent("#run-messages"), /WebGPU/, "the reason for the CPU is told");
   await accessible(page, "classes");
 });
+
+/** Drops and starts; the time from the drop to the first image that changes, in milliseconds. */
+async function firstChange(page) {
+  // Observed inside of the page: when the row of the first class shows other pixels than at first.
+  await page.evaluate(watchFirstChange);
+  const droppedAt = await dropAndStart(page);
+  const changed = await page.waitForFunction(() => globalThis.changedAt, undefined, { timeout: MINUTES });
+  const time = Math.round((await changed.jsonValue()) - droppedAt);
+  console.log(`first changing preview ${time} ms after the drop, 10 x 20 images, CPU engine`);
+  return time;
+}
 
 /** Drops ten classes of twenty pictures and starts; when they were dropped, by the page's clock. */
 async function dropAndStart(page) {
