@@ -89,6 +89,8 @@ async function begin(): Promise<void> {
     run.abandon();
     showJudgement();
     startButton.focus();
+    // What was offered before is still there, or this run is, if its pictures had been kept.
+    await offerKept();
     if (isAbort(error)) {
       announce("Cancelled.");
     } else {

@@ -15,38 +15,49 @@ export interface Resumption {
   onShow(sets: Sets, saved: SavedRun): void;
 }
 
+/** Of a run that is waiting, the pictures and the settings are kept, but no checkpoint yet. */
+type Stage = "waiting" | "begun" | "finished";
+
 /** Offers what is kept, if there is something. */
 export async function offerResumption(store: Store, resumption: Resumption): Promise<void> {
   const place = byId("resume", HTMLElement);
   const saved = await store.run();
-  if (!saved || (saved.state === "running" && !(await store.lastCheckpoint()))) {
-    // A run that ended before its first checkpoint is as good as none.
+  if (!saved) {
+    // Pictures that were not stored to the end are as good as none.
     await store.clear();
     return;
   }
+  const stage = await stageOf(saved, store);
   const close = (): void => show(place, false);
   const act = (what: () => Promise<void>): void => {
     what().then(close, (error: unknown) => say(byId("resume-message", HTMLElement), "problem", explain(error)));
   };
   const go =
-    saved.state === "finished"
+    stage === "finished"
       ? button("Show the result", () => act(async () => resumption.onShow(await loadResult(store), saved)), {
           class: "primary",
           id: "resume-show",
         })
       : button(
-          "Continue the run",
+          stage === "begun" ? "Continue the run" : "Start the run",
           () => act(async () => resumption.onContinue(await loadStart(store, saved), await store.images("test"))),
           { class: "primary", id: "resume-continue" },
         );
   const discard = button("Discard it", () => act(() => store.clear()), { id: "resume-discard" });
   place.replaceChildren(
-    make("h2", { tabindex: "-1" }, title(saved)),
-    make("p", {}, description(saved)),
+    make("h2", { tabindex: "-1" }, title(saved, stage)),
+    make("p", {}, description(saved, stage)),
     make("div", { id: "resume-message", "aria-live": "polite" }),
     make("div", { class: "actions" }, go, discard),
   );
   show(place, true);
+}
+
+async function stageOf({ state }: SavedRun, store: Store): Promise<Stage> {
+  if (state === "finished") {
+    return "finished";
+  }
+  return (await store.lastCheckpoint()) ? "begun" : "waiting";
 }
 
 export async function loadStart(store: Store, saved: SavedRun): Promise<Start> {
@@ -65,14 +76,22 @@ async function loadResult(store: Store): Promise<Sets> {
   };
 }
 
-function title({ state, started }: SavedRun): string {
+function title({ started }: SavedRun, stage: Stage): string {
   const when = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" }).format(started);
-  return state === "finished" ? `The result of ${when}` : `Continue the run of ${when}?`;
+  const titles = {
+    waiting: `Start the run of ${when} again?`,
+    begun: `Continue the run of ${when}?`,
+    finished: `The result of ${when}`,
+  };
+  return titles[stage];
 }
 
-function description({ originals, settings, reached, state }: SavedRun): string {
+function description({ originals, settings, reached }: SavedRun, stage: Stage): string {
   const what = `${plural(originals.pictures, "picture")}, ${plural(settings.imagesPerClass, "image")} per class at ${settings.size} × ${settings.size}`;
-  return state === "finished"
-    ? `${what}. It is kept in this browser only.`
-    : `${what}, ${percent(reached.fraction, 0)} done. It is kept in this browser only.`;
+  const states = {
+    waiting: `${what}. It has reached nothing yet, so it starts from the beginning.`,
+    begun: `${what}, ${percent(reached.fraction, 0)} done.`,
+    finished: `${what}.`,
+  };
+  return `${states[stage]} It is kept in this browser only.`;
 }

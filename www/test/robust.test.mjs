@@ -125,6 +125,44 @@ test("5,000 pictures are read without holding up the page", { timeout: 4 * MINUT
   await wellBehaved(opened);
 });
 
+test("a run that has not begun is kept over a reload, and when it is cancelled", async () => {
+  const opened = await demo.open();
+  const { page } = opened;
+  await page.setInputFiles("#choose-folder", folderOfPictures(3, ["Bag", "Dress"]));
+  await page.waitForSelector(".card");
+  await page.click("#start");
+  await page.waitForSelector("#run[data-state=running]");
+  await wellBehaved(opened);
+  await page.reload();
+  await ready(page);
+  opened.requests.length = 0;
+  const waiting = /Start the run of .* again\?6 pictures, .* It has reached nothing yet, so it starts from the beginning\./s;
+  assert.match(await page.textContent("#resume"), waiting);
+  await page.evaluate(cancelAsSoonAsPossible);
+  await page.click("#resume-continue");
+  await page.waitForSelector("#run[data-state=ended]", { state: "hidden" });
+  await page.waitForSelector("#resume-continue");
+  assert.match(await page.textContent("#resume"), waiting);
+  await page.click("#resume-continue");
+  await page.waitForFunction(() => Number(document.querySelector("#run").dataset.losses) >= 1, undefined, {
+    timeout: MINUTES,
+  });
+  await page.click("#cancel");
+  await page.waitForSelector("#resume-continue");
+  assert.match(await page.textContent("#resume"), /Continue the run of/);
+  await wellBehaved(opened);
+});
+
+/** In the page, since a click from outside of it may come after the first progress. */
+function cancelAsSoonAsPossible() {
+  const cancel = document.querySelector("#cancel");
+  const watch = new MutationObserver(() => {
+    watch.disconnect();
+    cancel.click();
+  });
+  watch.observe(cancel, { attributeFilter: ["hidden"] });
+}
+
 test("a second tab leaves the run of the first alone", async () => {
   const { page, context } = await demo.open();
   await page.setInputFiles("#choose-folder", folderOfPictures(3, ["Bag", "Dress"]));
