@@ -2,21 +2,23 @@
 
 import { ClassList, type PictureClass } from "./classes.ts";
 import { button, byId, make, show } from "./dom.ts";
+import type { Door } from "./door.ts";
 import { plural } from "./format.ts";
-import { fromFiles } from "./input/gather.ts";
 import { announce } from "./messages.ts";
 import { thumbnails } from "./thumbnails.ts";
 
-/** Keeps the list on the page equal to the list of classes; `onCamera` opens the camera for a class. */
-export function showClasses(classes: ClassList, onCamera: (className: string) => void): void {
+/** Keeps the list on the page equal to the list of classes, whose cards add pictures by the door. */
+export function showClasses(classes: ClassList, door: Door): void {
   const list = byId("class-list", HTMLUListElement);
   const section = byId("classes", HTMLElement);
   const summary = byId("class-summary", HTMLElement);
   const undo = byId("undo", HTMLButtonElement);
   const cards = new Map<number, { shown: PictureClass; card: HTMLLIElement }>();
 
-  const changed = (sentence: string): void => {
-    announce(sentence);
+  const changed = (sentence?: string): void => {
+    if (sentence) {
+      announce(sentence);
+    }
     show(undo, true);
   };
   undo.addEventListener("click", () => {
@@ -35,7 +37,7 @@ export function showClasses(classes: ClassList, onCamera: (className: string) =>
     const order = classes.all.map((one) => {
       const known = cards.get(one.id);
       // Cards of classes that did not change stay, with their thumbnails.
-      const card = known?.shown === one ? known.card : makeCard(one, classes, changed, onCamera);
+      const card = known?.shown === one ? known.card : makeCard(one, classes, changed, door);
       cards.set(one.id, { shown: one, card });
       return card;
     });
@@ -53,14 +55,10 @@ export function showClasses(classes: ClassList, onCamera: (className: string) =>
   classes.watch(update);
 }
 
-type Changed = (sentence: string) => void;
+/** Lets a change be undone, and announces it unless that is done. */
+type Changed = (sentence?: string) => void;
 
-function makeCard(
-  one: PictureClass,
-  classes: ClassList,
-  changed: Changed,
-  onCamera: (name: string) => void,
-): HTMLLIElement {
+function makeCard(one: PictureClass, classes: ClassList, changed: Changed, door: Door): HTMLLIElement {
   const name = make("input", {
     type: "text",
     value: one.name,
@@ -95,7 +93,7 @@ function makeCard(
     },
     { class: "quiet", "aria-label": `Remove ${one.name}`, "data-part": "remove" },
   );
-  const camera = button("Camera", () => onCamera(one.name), {
+  const camera = button("Camera", () => door.camera(one.name), {
     class: "quiet",
     "aria-label": `Camera: take pictures of ${one.name}`,
     "data-part": "camera",
@@ -105,12 +103,12 @@ function makeCard(
     { class: "card", "data-id": String(one.id) },
     make("div", { class: "card-head" }, name, make("span", { class: "count" }, plural(one.files.length, "picture"))),
     thumbnails(one.files),
-    make("div", { class: "card-actions" }, addFiles(one, classes, changed), camera, merge, remove),
+    make("div", { class: "card-actions" }, addFiles(one, changed, door), camera, merge, remove),
   );
 }
 
 /** A label that looks like the buttons beside it, around a file input that the keyboard reaches. */
-function addFiles(one: PictureClass, classes: ClassList, changed: Changed): HTMLLabelElement {
+function addFiles(one: PictureClass, changed: Changed, door: Door): HTMLLabelElement {
   const input = make("input", {
     type: "file",
     multiple: true,
@@ -120,9 +118,13 @@ function addFiles(one: PictureClass, classes: ClassList, changed: Changed): HTML
     "data-part": "add",
   });
   input.addEventListener("change", () => {
-    void fromFiles(input.files ?? []).then(({ pictures }) => {
-      classes.add(pictures, one.name);
-      changed(`${plural(pictures.length, "picture")} added to ${one.name}.`);
+    const files = [...(input.files ?? [])];
+    // So that choosing the same again is a change, too.
+    input.value = "";
+    void door.add(one.name, files).then((added) => {
+      if (added) {
+        changed();
+      }
     });
   });
   return make("label", { class: "quiet button" }, "Add", input);

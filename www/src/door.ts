@@ -11,12 +11,21 @@ import { announce, explain, say } from "./messages.ts";
 export interface Door {
   /** Opens the camera for a class. */
   camera(className: string): void;
+  /** Adds what was chosen for a class; whether there were pictures. */
+  add(className: string, files: readonly File[]): Promise<boolean>;
 }
 
 /** Connects everything that brings pictures with the list of classes. */
 export function openDoor(classes: ClassList): Door {
   const messages = byId("input-messages", HTMLElement);
-  const take = async (gathering: Promise<Gathering>): Promise<void> => {
+  const tell = (problems: readonly string[]): void => {
+    say(messages, "problem", ...problems);
+    if (problems.length > 0) {
+      // The card that was added to may be far below.
+      messages.scrollIntoView({ block: "nearest" });
+    }
+  };
+  const take = async (gathering: Promise<Gathering>, className?: string): Promise<boolean> => {
     say(messages, "note", "Looking through the files…");
     try {
       const { pictures, problems } = await gathering;
@@ -24,14 +33,15 @@ export function openDoor(classes: ClassList): Door {
         problems.push("There are no pictures in there: drop a folder that holds a folder of pictures for each class.");
       }
       if (pictures.length > 0) {
-        classes.add(pictures);
-        announce(
-          `${plural(pictures.length, "picture")} added, now in ${plural(classes.all.length, "class", "classes")}.`,
-        );
+        classes.add(pictures, className);
+        const where = className ? ` to ${className}` : `, now in ${plural(classes.all.length, "class", "classes")}`;
+        announce(`${plural(pictures.length, "picture")} added${where}.`);
       }
-      say(messages, "problem", ...problems);
+      tell(problems);
+      return pictures.length > 0;
     } catch (error) {
-      say(messages, "problem", explain(error));
+      tell([explain(error)]);
+      return false;
     }
   };
   for (const id of ["choose-folder", "choose-files"]) {
@@ -51,7 +61,10 @@ export function openDoor(classes: ClassList): Door {
   byId("use-camera", HTMLButtonElement).addEventListener("click", () => void camera.open(""));
   acceptDrops((transfer) => void take(fromDrop(transfer)));
   acceptPaste((files) => void take(fromFiles(files)));
-  return { camera: (className) => void camera.open(className) };
+  return {
+    camera: (className) => void camera.open(className),
+    add: (className, files) => take(fromFiles(files), className),
+  };
 }
 
 /** Anywhere on the page, so that a near miss does not make the browser leave it. */

@@ -25,7 +25,7 @@ let store: Store | undefined;
 
 startShell();
 const door = openDoor(classes);
-showClasses(classes, (name) => door.camera(name));
+showClasses(classes, door);
 classes.watch(() => {
   form.suggest(classes.all);
   showJudgement();

@@ -89,6 +89,32 @@ test("a zip is read, packed or stored, and a broken one refused", async () => {
   await wellBehaved(opened);
 });
 
+test("a card adds pictures to its class, and tells what is left out", async () => {
+  const opened = await demo.open();
+  const { page } = opened;
+  const entries = firstOfEach(2);
+  const packed = zip(entries);
+  await page.setInputFiles("#choose-folder", folderOfPictures(2));
+  await page.waitForSelector(".card");
+  const add = (...files) => page.setInputFiles(".card:nth-child(2) [data-part=add]", files);
+  const cut = { name: "cut.zip", mimeType: "application/zip", buffer: packed.subarray(0, packed.length / 2) };
+  const told = ["“cut.zip” is not a zip file, or its end is missing."];
+  await add(cut);
+  await page.waitForSelector("#input-messages .problem");
+  assert.deepEqual([await messages(page), (await counts(page))[1]], [told, "2 pictures"]);
+  assert.equal(await page.isVisible("#undo"), false, "nothing was changed");
+  // The same file again is told again, beside what can be read.
+  await page.evaluate(() => document.querySelector("#input-messages").replaceChildren());
+  await add(cut, { name: "good.zip", mimeType: "application/zip", buffer: packed });
+  await page.waitForSelector("#input-messages .problem");
+  assert.deepEqual([await messages(page), (await counts(page))[1]], [told, "22 pictures"]);
+  assert.equal(await page.textContent("#announcements"), "20 pictures added to Bag.");
+  assert.equal((await names(page)).length, 10, "its folders do not matter");
+  await page.click("#undo");
+  assert.equal((await counts(page))[1], "2 pictures");
+  await wellBehaved(opened);
+});
+
 test("sizes in a zip are not believed", async () => {
   const opened = await demo.open();
   const { page } = opened;
