@@ -45,7 +45,7 @@ async function offerKept(): Promise<void> {
   if (store) {
     await offerResumption(store, {
       onContinue: (start, test) => void follow(start, test),
-      onShow: (sets, saved) => result.show(sets, saved.originals, saved.settings.engine),
+      onShow: (sets, saved) => result.show(sets, saved),
     });
   }
 }
@@ -118,11 +118,7 @@ async function follow(start: Start, test: Sets["test"]): Promise<void> {
   switch (outcome.kind) {
     case "finished":
       run.hide();
-      result.show(
-        { distilled: outcome.set, train: start.train, test },
-        start.saved.originals,
-        start.saved.settings.engine,
-      );
+      result.show({ distilled: outcome.set, train: start.train, test }, outcome.saved);
       break;
     case "cancelled":
       run.hide();

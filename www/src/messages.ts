@@ -40,7 +40,7 @@ function fromEngine(error: AttarError): string {
     case "limit":
       return `There is not enough memory for these settings (${error.message}): choose a smaller size or fewer pictures.`;
     case "non-finite":
-      return "The numbers ran out of bounds: start again with another seed, or go on from the last checkpoint.";
+      return "The numbers ran out of bounds: start again with another seed.";
     default:
       return error.message;
   }

@@ -1,13 +1,13 @@
 // The result on the page: the images, what they are worth, and the files to take away.
 
-import type { Distilled, EngineName } from "attar/inlined";
+import type { Distilled } from "attar/inlined";
 import { byId, goTo, show } from "./dom.ts";
 import { showDownloads } from "./downloads.ts";
 import { bytes, count, plural } from "./format.ts";
 import { Grid } from "./grid.ts";
 import { Judge, type Sets } from "./judgement.ts";
 import { say } from "./messages.ts";
-import type { Originals } from "./store.ts";
+import type { Originals, SavedRun } from "./store.ts";
 
 export class ResultView {
   readonly #section = byId("result", HTMLElement);
@@ -15,22 +15,27 @@ export class ResultView {
   readonly #messages = byId("result-messages", HTMLElement);
   readonly #judge = new Judge();
 
-  show(sets: Sets, originals: Originals, engine: EngineName): void {
+  show(sets: Sets, { originals, settings, diverged }: SavedRun): void {
     const { distilled } = sets;
     show(this.#section, true);
-    say(this.#messages, "note");
+    say(this.#messages, "note", ...(diverged ? [divergence(distilled)] : []));
     void this.#grid.draw(distilled);
     byId("result-caption", HTMLElement).textContent = caption(distilled);
     byId("result-size", HTMLElement).textContent = sizes(distilled, originals);
     showDownloads(byId("downloads", HTMLUListElement), this.#messages, distilled);
     goTo(this.#section);
-    void this.#judge.judge(sets, engine);
+    void this.#judge.judge(sets, settings.engine);
   }
 
   hide(): void {
     this.#judge.stop();
     show(this.#section, false);
   }
+}
+
+function divergence({ losses }: Distilled): string {
+  const kept = losses.length > 0 ? `after ${plural(losses.length, "iteration")}` : "at its start";
+  return `The numbers ran out of bounds, so this is the set as it was ${kept}. Another seed may get further.`;
 }
 
 function caption({ factor, labels, classes }: Distilled): string {

@@ -1,6 +1,6 @@
 // A run in progress: the engine's run, kept in the browser's storage as it goes on.
 
-import { distill, type Distilled, type LabelledImages, type Progress, type Run } from "attar/inlined";
+import { AttarError, distill, type Distilled, type LabelledImages, type Progress, type Run } from "attar/inlined";
 import { isAbort } from "./messages.ts";
 import { options } from "./settings.ts";
 import type { SavedRun, Store } from "./store.ts";
@@ -19,7 +19,10 @@ export interface Listener {
   onUnsaved(error: unknown): void;
 }
 
-export type Outcome = { kind: "finished"; set: Distilled } | { kind: "cancelled" } | { kind: "failed"; error: unknown };
+export type Outcome =
+  | { kind: "finished"; set: Distilled; saved: SavedRun }
+  | { kind: "cancelled" }
+  | { kind: "failed"; error: unknown };
 
 /** Least seconds that a run gets that goes on from a checkpoint at the end of its budget. */
 const LEAST_BUDGET = 1;
@@ -96,14 +99,22 @@ export class ActiveRun {
         this.#saved = { ...this.#saved, reached: { fraction: reached(whole, this.#saved), seconds: whole.seconds } };
         this.#listener.onProgress(whole);
       }
-      const set = await this.#run.result;
-      await this.#saving;
-      await this.#store?.finish(this.#saved, set.bytes).catch((error: unknown) => this.#listener.onUnsaved(error));
-      return { kind: "finished", set };
+      return await this.#finished(await this.#run.result);
     } catch (error) {
+      if (error instanceof AttarError && error.kept) {
+        this.#saved = { ...this.#saved, diverged: true };
+        return this.#finished(error.kept);
+      }
       await this.#saving;
       return this.#abort.signal.aborted || isAbort(error) ? { kind: "cancelled" } : { kind: "failed", error };
     }
+  }
+
+  async #finished(set: Distilled): Promise<Outcome> {
+    await this.#saving;
+    const saved = this.#saved;
+    await this.#store?.finish(saved, set.bytes).catch((error: unknown) => this.#listener.onUnsaved(error));
+    return { kind: "finished", set, saved };
   }
 
   /** Stores checkpoints one after another, so that an older one never overwrites a newer. */

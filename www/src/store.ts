@@ -11,6 +11,8 @@ export interface SavedRun {
   /** The files that the images came from. */
   originals: Originals;
   state: "running" | "finished";
+  /** The numbers ran out of bounds: the result is what was kept from before. */
+  diverged?: boolean;
   /** How far the last checkpoint is. */
   reached: { fraction: number; seconds: number };
 }

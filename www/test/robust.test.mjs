@@ -163,6 +163,42 @@ function cancelAsSoonAsPossible() {
   watch.observe(cancel, { attributeFilter: ["hidden"] });
 }
 
+/** In the page: the workers get a recipe that diverges, which the form does not allow. */
+function diverge() {
+  const NativeWorker = globalThis.Worker;
+  globalThis.Worker = class extends NativeWorker {
+    postMessage(message, transfer) {
+      if (message.request?.kind === "distill") {
+        const optimiser = { name: "sgd", momentum: 0.9, weight_decay: 0 };
+        Object.assign(message.request.recipe.method, { optimiser, lr: 1e3, loss_scale: 1e38 });
+      }
+      super.postMessage(message, transfer);
+    }
+  };
+}
+
+test("a run that diverges gives what it had, and says so", async () => {
+  const opened = await demo.open({ prepare: diverge });
+  const { page } = opened;
+  await page.setInputFiles("#choose-folder", folderOfPictures(3, ["Bag", "Dress"]));
+  await page.waitForSelector(".card");
+  await page.click("#start");
+  const told = async () => {
+    await page.waitForSelector("#result-grid canvas", { timeout: 2 * MINUTES });
+    assert.match(
+      await page.textContent("#result-messages"),
+      /^The numbers ran out of bounds, so this is the set as it was (at its start|after \d+ iterations?)\./,
+    );
+  };
+  await told();
+  assert.equal(await page.isVisible("#run"), false);
+  await page.click("#judgement-stop");
+  await wellBehaved(opened);
+  await page.reload();
+  await page.click("#resume-show");
+  await told();
+});
+
 test("a second tab leaves the run of the first alone", async () => {
   const { page, context } = await demo.open();
   await page.setInputFiles("#choose-folder", folderOfPictures(3, ["Bag", "Dress"]));
