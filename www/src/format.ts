@@ -25,17 +25,18 @@ export function bytes(value: number): string {
   return `${scaled.toFixed(digits)} ${units[unit] ?? ""}`;
 }
 
-/** 45 s, 2 min 5 s, 1 h 10 min */
+/** 45 s, 2 min 5 s, 1 h 10 min; a unit stays with its number. */
 export function duration(seconds: number): string {
   const total = Math.max(0, Math.round(seconds));
   if (total < 60) {
-    return `${total} s`;
+    return `${total}\u00a0s`;
   }
   if (total < 3600) {
     const rest = total % 60;
-    return rest === 0 ? `${Math.floor(total / 60)} min` : `${Math.floor(total / 60)} min ${rest} s`;
+    const minutes = `${Math.floor(total / 60)}\u00a0min`;
+    return rest === 0 ? minutes : `${minutes} ${rest}\u00a0s`;
   }
-  return `${Math.floor(total / 3600)} h ${Math.floor((total % 3600) / 60)} min`;
+  return `${Math.floor(total / 3600)}\u00a0h ${Math.floor((total % 3600) / 60)}\u00a0min`;
 }
 
 /** 78.5 % */
