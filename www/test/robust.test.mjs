@@ -6,6 +6,8 @@ import { firstOfEach, zip } from "../scripts/fashion.mjs";
 import { folderOf, folderOfPictures, LONGEST_TASK, longestTask, ready, start, wellBehaved } from "./harness.mjs";
 
 const MINUTES = 60_000;
+/** Longest time until a run stands still, in milliseconds: some units of work on a busy machine. */
+const LONGEST_PAUSE = 3000;
 
 let demo;
 before(async () => {
@@ -13,7 +15,26 @@ before(async () => {
 });
 after(() => demo.close());
 
+const iterations = (page, least) =>
+  page.waitForFunction((count) => Number(document.querySelector("#run").dataset.losses) >= count, least, {
+    timeout: 2 * MINUTES,
+  });
 const running = (page) => page.waitForSelector("#run-grid canvas", { timeout: 2 * MINUTES });
+
+/** Waits until the page has stored a checkpoint. */
+function checkpointKept(page) {
+  const kept = () =>
+    new Promise((resolve) => {
+      indexedDB.open("attar").onsuccess = ({ target: { result } }) => {
+        const request = result.transaction("run").objectStore("run").get("checkpoint");
+        request.onsuccess = () => {
+          result.close();
+          resolve(request.result?.length > 0);
+        };
+      };
+    });
+  return page.waitForFunction(kept, undefined, { timeout: MINUTES });
+}
 
 test("once loaded, it works with the network off and asks for nothing", async () => {
   const opened = await demo.open();
@@ -144,9 +165,7 @@ test("a run that has not begun is kept over a reload, and when it is cancelled",
   await page.waitForSelector("#resume-continue");
   assert.match(await page.textContent("#resume"), waiting);
   await page.click("#resume-continue");
-  await page.waitForFunction(() => Number(document.querySelector("#run").dataset.losses) >= 1, undefined, {
-    timeout: MINUTES,
-  });
+  await iterations(page, 1);
   await page.click("#cancel");
   await page.waitForSelector("#resume-continue");
   assert.match(await page.textContent("#resume"), /Continue the run of/);
@@ -199,6 +218,33 @@ test("a run that diverges gives what it had, and says so", async () => {
   await told();
 });
 
+for (const size of [64, 128]) {
+  test(`pictures of ${size} x ${size} are distilled, and pausing is answered`, { timeout: 4 * MINUTES }, async () => {
+    const opened = await demo.open();
+    const { page } = opened;
+    await page.setInputFiles("#choose-folder", folderOfPictures(3, ["Bag", "Dress"]));
+    await page.waitForSelector(".card");
+    await page.check(`[name=size][value="${size}"]`);
+    await page.selectOption("#budget", "30");
+    await page.click("#start");
+    await iterations(page, 1);
+    assert.equal(await page.$eval("#run-grid canvas", ({ height }) => height), size);
+    const paused = Date.now();
+    await page.click("#pause");
+    // The engine answers after the unit of work that it is at.
+    await checkpointKept(page);
+    console.log(`paused within ${Date.now() - paused} ms at ${size} x ${size}`);
+    assert.ok(Date.now() - paused < LONGEST_PAUSE);
+    const reached = await page.getAttribute("#run", "data-losses");
+    await page.waitForTimeout(1500);
+    assert.equal(await page.getAttribute("#run", "data-losses"), reached);
+    await page.click("#cancel");
+    await page.waitForSelector("#resume-continue");
+    assert.match(await page.textContent("#resume"), new RegExp(`at ${size} × ${size}`));
+    await wellBehaved(opened);
+  });
+}
+
 test("a second tab leaves the run of the first alone", async () => {
   const { page, context } = await demo.open();
   await page.setInputFiles("#choose-folder", folderOfPictures(3, ["Bag", "Dress"]));
@@ -222,25 +268,10 @@ test("a tab that goes to the background keeps a checkpoint at once", async () =>
   await page.waitForSelector(".card");
   await page.click("#start");
   await running(page);
-  await page.waitForFunction(() => Number(document.querySelector("#run").dataset.losses) >= 1, undefined, {
-    timeout: MINUTES,
-  });
+  await iterations(page, 1);
   await page.evaluate(() => {
     Object.defineProperty(document, "hidden", { get: () => true });
     document.dispatchEvent(new Event("visibilitychange"));
   });
-  await page.waitForFunction(
-    () =>
-      new Promise((resolve) => {
-        indexedDB.open("attar").onsuccess = ({ target: { result } }) => {
-          const request = result.transaction("run").objectStore("run").get("checkpoint");
-          request.onsuccess = () => {
-            result.close();
-            resolve(request.result?.length > 0);
-          };
-        };
-      }),
-    undefined,
-    { timeout: MINUTES },
-  );
+  await checkpointKept(page);
 });
