@@ -1,11 +1,10 @@
 // From a folder to a distilled set and back, on the CPU engine: what a visitor does, in order.
 
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { accessible } from "./axe.mjs";
+import { inspect, NEEDS_CLI } from "./cli.mjs";
 import {
   download,
   drop,
@@ -17,9 +16,8 @@ import {
   start,
   wellBehaved,
 } from "./harness.mjs";
+import { cancel, finish, goOn, pause, reach, reload, startSmall } from "./visit.mjs";
 
-/** The command line, to read the file back with. */
-const CLI = process.env.ATTAR_CLI ?? fileURLToPath(new URL("../../target/release/attar", import.meta.url));
 const MINUTES = 60_000;
 /** Longest time from the drop to the first image that changes, in milliseconds. */
 const FIRST_CHANGE = 3000;
@@ -48,17 +46,12 @@ function step(name, act) {
   });
 }
 
-const state = () => page.getAttribute("#run", "data-state");
-const iterations = async () => Number(await page.getAttribute("#run", "data-losses"));
-
 step("nothing holds up the page, from the drop to the first losses", async () => {
   // On a page of its own, since the browser's trace slows what it watches.
   const traced = await demo.open();
   const longest = await longestTask(traced, async () => {
     await dropAndStart(traced.page);
-    await traced.page.waitForFunction(() => Number(document.querySelector("#run").dataset.losses) >= 1, undefined, {
-      timeout: MINUTES,
-    });
+    await reach(traced.page, 1);
   });
   console.log(`longest task of the page: ${Math.round(longest)} ms`);
   assert.ok(longest < LONGEST_TASK, `a task of ${longest} ms`);
@@ -120,9 +113,7 @@ function watchFirstChange() {
 }
 
 step("a run tells how it goes", async () => {
-  await page.waitForFunction(() => Number(document.querySelector("#run").dataset.losses) >= 3, undefined, {
-    timeout: MINUTES,
-  });
+  await reach(page, 3);
   const facts = Object.fromEntries(
     await page.$$eval("#run-facts dd", (places) => places.map((place) => [place.dataset.fact, place.textContent])),
   );
@@ -137,9 +128,7 @@ step("a run tells how it goes", async () => {
 });
 
 step("it can be cancelled, which leaves the pictures, and what was reached", async () => {
-  await page.click("#cancel");
-  await page.waitForSelector("#run", { state: "hidden" });
-  await page.waitForSelector("#resume-continue");
+  await cancel(page);
   await page.click("#resume-discard");
   await page.waitForSelector("#resume", { state: "hidden" });
   assert.equal(await page.locator(".card").count(), 10);
@@ -147,58 +136,26 @@ step("it can be cancelled, which leaves the pictures, and what was reached", asy
 });
 
 step("it pauses, and goes on", async () => {
-  // From here on with three classes of eight pictures: networks are trained on them in seconds.
+  // From here on with few pictures.
   await page.click("#clear");
-  await page.setInputFiles("#choose-folder", folderOfPictures(8, ["Bag", "Sneaker", "Trouser"]));
-  await page.waitForSelector(".card");
-  assert.equal(await page.inputValue("#per-class"), "1", "what suits so few pictures is suggested");
-  await page.click("#start");
-  await page.waitForFunction(() => Number(document.querySelector("#run").dataset.losses) >= 1, undefined, {
-    timeout: MINUTES,
-  });
-  await page.click("#pause");
-  assert.equal(await state(), "paused");
-  await page.waitForTimeout(1000);
-  const before = await iterations();
-  await page.waitForTimeout(1500);
-  assert.equal(await iterations(), before);
-  await page.click("#pause");
-  await page.waitForFunction((than) => Number(document.querySelector("#run").dataset.losses) > than, before, {
-    timeout: MINUTES,
-  });
+  await startSmall(page);
+  await pause(page);
+  await goOn(page);
 });
 
 step("a reload loses nothing: the run goes on from its checkpoint", async () => {
-  await page.click("#pause");
-  await page.waitForTimeout(1000);
-  const before = await iterations();
-  await page.reload();
-  await ready(page);
-  opened.requests.length = 0;
-  await page.waitForSelector("#resume-continue");
-  assert.match(await page.textContent("#resume"), /Continue the run of .*24 pictures/s);
-  await accessible(page, "resume");
-  await keepPicture(page, "resume");
-  await page.click("#resume-continue");
-  await page.waitForFunction(() => Number(document.querySelector("#run").dataset.losses) > 0, undefined, {
-    timeout: MINUTES,
+  await pause(page);
+  await reload(opened, async () => {
+    await accessible(page, "resume");
+    await keepPicture(page, "resume");
   });
-  const first = await iterations();
-  assert.ok(first >= before && first <= before + 3, `went on at iteration ${first} after ${before}`);
 });
 
 step("it finishes when asked, and a small network says what it is worth", async () => {
-  await page.click("#finish");
-  await page.waitForSelector("#result:not([hidden])", { timeout: MINUTES });
-  await page.waitForSelector("#judgement[data-state=done]", { timeout: 2 * MINUTES });
-  const accuracies = await page.$$eval("#judgement [data-accuracy]", (places) =>
-    places.map((place) => Number(place.dataset.accuracy)),
-  );
-  assert.equal(accuracies.length, 3);
+  const accuracies = await finish(page, 3);
+  await page.waitForSelector("#judgement[data-state=done]");
   console.log(`accuracies of distilled, random and all: ${accuracies.join(", ")}`);
-  assert.ok(accuracies.every((accuracy) => accuracy >= 0 && accuracy <= 1));
   assert.ok(accuracies[2] > 1 / 3, "trained on all, better than guessing");
-  assert.match(await page.textContent("#result-size"), /instead of .* 24 pictures/);
   await accessible(page, "result");
   await keepPicture(page, "result");
 });
@@ -239,13 +196,9 @@ step("the page that tells how to check the privacy is for all to read", async ()
   await keepPicture(page, "privacy");
 });
 
-test(
-  "the command line reads the set",
-  { skip: !existsSync(CLI) && "no command line: build it, or name it in ATTAR_CLI" },
-  () => {
-    assert.match(execFileSync(CLI, ["inspect", file], { encoding: "utf8" }), /Sneaker/);
-  },
-);
+test("the command line reads the set", NEEDS_CLI, () => {
+  assert.match(inspect(file), /Sneaker/);
+});
 
 step("a finished run is offered after a reload, and can be discarded", async () => {
   await page.goto(`${demo.server.address}index.html`);

@@ -57,6 +57,29 @@ async function open(browser, server, { path = "index.html", prepare, ...options 
   return { page, context, browser, complaints, requests, asked: server.asked.length };
 }
 
+/**
+ * A script for `prepare`: the page's workers are asked to distil or evaluate with these changes, which its form does not allow.
+ */
+export function asking(changes) {
+  return `(${changeRequests})(${JSON.stringify(changes)})`;
+}
+
+function changeRequests(changes) {
+  const merge = (into, from) => {
+    for (const [key, value] of Object.entries(from)) {
+      if (typeof value === "object" && typeof into[key] === "object") merge(into[key], value);
+      else into[key] = value;
+    }
+  };
+  const NativeWorker = globalThis.Worker;
+  globalThis.Worker = class extends NativeWorker {
+    postMessage(message, transfer) {
+      if (message.request) merge(message.request, changes[message.request.kind] ?? {});
+      super.postMessage(message, transfer);
+    }
+  };
+}
+
 /** Waits until the page is ready and works offline. */
 export async function ready(page) {
   await page.waitForSelector("#offline[data-ready]", { state: "attached" });

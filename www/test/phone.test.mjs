@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { accessible } from "./axe.mjs";
 import { download, folderOfPictures, keepPicture, ready, start, wellBehaved } from "./harness.mjs";
+import { reach } from "./visit.mjs";
 
 const MINUTES = 60_000;
 const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
@@ -36,9 +37,7 @@ test("a visit with a phone", async () => {
   await page.tap(".more summary");
   await fits(page, "classes");
   await page.tap("#start");
-  await page.waitForFunction(() => Number(document.querySelector("#run").dataset.losses) >= 3, undefined, {
-    timeout: MINUTES,
-  });
+  await reach(page, 3);
   await fits(page, "run");
   await page.tap("#finish");
   await page.waitForSelector("#judgement[data-state=done]", { timeout: 2 * MINUTES });

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { firstOfEach, zip } from "../scripts/fashion.mjs";
-import { folderOf, folderOfPictures, LONGEST_TASK, longestTask, ready, start, wellBehaved } from "./harness.mjs";
+import { asking, folderOf, folderOfPictures, LONGEST_TASK, longestTask, ready, start, wellBehaved } from "./harness.mjs";
+import { checkpointKept, reach } from "./visit.mjs";
 
 const MINUTES = 60_000;
 /** Longest time until a run stands still, in milliseconds: some units of work on a busy machine. */
@@ -15,26 +16,7 @@ before(async () => {
 });
 after(() => demo.close());
 
-const iterations = (page, least) =>
-  page.waitForFunction((count) => Number(document.querySelector("#run").dataset.losses) >= count, least, {
-    timeout: 2 * MINUTES,
-  });
 const running = (page) => page.waitForSelector("#run-grid canvas", { timeout: 2 * MINUTES });
-
-/** Waits until the page has stored a checkpoint. */
-function checkpointKept(page) {
-  const kept = () =>
-    new Promise((resolve) => {
-      indexedDB.open("attar").onsuccess = ({ target: { result } }) => {
-        const request = result.transaction("run").objectStore("run").get("checkpoint");
-        request.onsuccess = () => {
-          result.close();
-          resolve(request.result?.length > 0);
-        };
-      };
-    });
-  return page.waitForFunction(kept, undefined, { timeout: MINUTES });
-}
 
 test("once loaded, it works with the network off and asks for nothing", async () => {
   const opened = await demo.open();
@@ -165,7 +147,7 @@ test("a run that has not begun is kept over a reload, and when it is cancelled",
   await page.waitForSelector("#resume-continue");
   assert.match(await page.textContent("#resume"), waiting);
   await page.click("#resume-continue");
-  await iterations(page, 1);
+  await reach(page, 1);
   await page.click("#cancel");
   await page.waitForSelector("#resume-continue");
   assert.match(await page.textContent("#resume"), /Continue the run of/);
@@ -182,22 +164,13 @@ function cancelAsSoonAsPossible() {
   watch.observe(cancel, { attributeFilter: ["hidden"] });
 }
 
-/** In the page: the workers get a recipe that diverges, which the form does not allow. */
-function diverge() {
-  const NativeWorker = globalThis.Worker;
-  globalThis.Worker = class extends NativeWorker {
-    postMessage(message, transfer) {
-      if (message.request?.kind === "distill") {
-        const optimiser = { name: "sgd", momentum: 0.9, weight_decay: 0 };
-        Object.assign(message.request.recipe.method, { optimiser, lr: 1e3, loss_scale: 1e38 });
-      }
-      super.postMessage(message, transfer);
-    }
-  };
-}
+/** A recipe that diverges. */
+const DIVERGING = {
+  method: { optimiser: { name: "sgd", momentum: 0.9, weight_decay: 0 }, lr: 1e3, loss_scale: 1e38 },
+};
 
 test("a run that diverges gives what it had, and says so", async () => {
-  const opened = await demo.open({ prepare: diverge });
+  const opened = await demo.open({ prepare: asking({ distill: { recipe: DIVERGING } }) });
   const { page } = opened;
   await page.setInputFiles("#choose-folder", folderOfPictures(3, ["Bag", "Dress"]));
   await page.waitForSelector(".card");
@@ -227,7 +200,7 @@ for (const size of [64, 128]) {
     await page.check(`[name=size][value="${size}"]`);
     await page.selectOption("#budget", "30");
     await page.click("#start");
-    await iterations(page, 1);
+    await reach(page, 1);
     assert.equal(await page.$eval("#run-grid canvas", ({ height }) => height), size);
     const paused = Date.now();
     await page.click("#pause");
@@ -268,7 +241,7 @@ test("a tab that goes to the background keeps a checkpoint at once", async () =>
   await page.waitForSelector(".card");
   await page.click("#start");
   await running(page);
-  await iterations(page, 1);
+  await reach(page, 1);
   await page.evaluate(() => {
     Object.defineProperty(document, "hidden", { get: () => true });
     document.dispatchEvent(new Event("visibilitychange"));

@@ -1,8 +1,10 @@
-// On WebGPU (SwiftShader, on the processor): the engine is named, and a lost device costs nothing but a moment.
+// On WebGPU (SwiftShader, on the processor): a visit like that on the CPU, and a lost device, which costs nothing but a moment.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { folderOfPictures, keepPicture, start, wellBehaved } from "./harness.mjs";
+import { inspect, NEEDS_CLI } from "./cli.mjs";
+import { asking, download, folderOfPictures, keepPicture, start, wellBehaved } from "./harness.mjs";
+import { cancel, finish, goOn, iterations, pause, reach, reload, startSmall } from "./visit.mjs";
 
 const MINUTES = 60_000;
 
@@ -41,10 +43,33 @@ function keepDevices() {
   };
 }
 
-const iterations = (page, least) =>
-  page.waitForFunction((count) => Number(document.querySelector("#run").dataset.losses) >= count, least, {
-    timeout: 3 * MINUTES,
-  });
+/** Networks so small that SwiftShader compiles and trains them in seconds. */
+const SMALL = {
+  distill: {
+    recipe: {
+      network: { width: 8, depth: 1 },
+      pool: { networks: 1, epochs: 1, training: { augment: "none" } },
+      method: { frequencies: 64, augment: "none" },
+    },
+  },
+  evaluate: { settings: { width: 8, mostSteps: 5, repeats: 1 } },
+};
+
+test("a visit, from the pictures to the file", { timeout: 6 * MINUTES, ...NEEDS_CLI }, async () => {
+  const opened = await demo.open({ prepare: asking(SMALL) });
+  const { page } = opened;
+  await startSmall(page);
+  assert.match(await page.textContent("[data-fact=Engine]"), /^WebGPU/);
+  await pause(page);
+  await goOn(page);
+  await cancel(page);
+  await reload(opened);
+  assert.match(await page.textContent("[data-fact=Engine]"), /^WebGPU/);
+  await finish(page, 1);
+  await page.click("#judgement-stop");
+  assert.match(inspect(await download(page, "[data-download='distilled.attar']", "distilled.attar")), /Sneaker/);
+  await wellBehaved(opened);
+});
 
 test("a run survives the loss of its device", { timeout: 6 * MINUTES }, async () => {
   const opened = await demo.open({ bypassCSP: true, prepare: keepDevices });
@@ -53,13 +78,12 @@ test("a run survives the loss of its device", { timeout: 6 * MINUTES }, async ()
   await page.waitForSelector(".card");
   await page.selectOption("#budget", "900");
   await page.click("#start");
-  await iterations(page, 1);
+  await reach(page, 1);
   assert.match(await page.textContent("[data-fact=Engine]"), /^WebGPU/);
   await page.evaluate(() => globalThis.workers.forEach((worker) => worker.postMessage("destroy")));
   await page.waitForSelector("#run-messages .note", { timeout: 2 * MINUTES });
   assert.match(await page.textContent("#run-messages"), /went on/, "the move is told");
-  const reached = Number(await page.getAttribute("#run", "data-losses"));
-  await iterations(page, reached + 2);
+  await reach(page, (await iterations(page)) + 2);
   await keepPicture(page, "device-lost");
   await page.click("#finish");
   await page.waitForSelector("#result-grid canvas", { timeout: MINUTES });
