@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { firstOfEach, zip } from "../scripts/fashion.mjs";
 import { asking, folderOf, folderOfPictures, LONGEST_TASK, longestTask, ready, start, wellBehaved } from "./harness.mjs";
-import { checkpointKept, reach } from "./visit.mjs";
+import { checkpointKept, iterations, pause, reach } from "./visit.mjs";
 
 const MINUTES = 60_000;
 /** Longest time until a run stands still, in milliseconds: some units of work on a busy machine. */
@@ -223,28 +223,48 @@ test("a second tab leaves the run of the first alone", async () => {
   await page.setInputFiles("#choose-folder", folderOfPictures(3, ["Bag", "Dress"]));
   await page.waitForSelector(".card");
   await page.click("#start");
-  await running(page);
+  await reach(page, 1);
   const second = await context.newPage();
   await second.goto(demo.server.address);
   await second.waitForSelector("html[data-ready]");
   assert.equal(await second.isVisible("#resume"), false);
-  await second.setInputFiles("#choose-folder", folderOfPictures(3, ["Bag", "Dress"]));
+  await second.setInputFiles("#choose-folder", folderOfPictures(4, ["Bag", "Dress"]));
   await second.waitForSelector(".card");
   await second.click("#start");
   await running(second);
   assert.match(await second.textContent("#run-messages"), /will be lost if the page is reloaded.*another tab/);
+  await reach(page, (await iterations(page)) + 2);
+  await pause(page);
+  await checkpointKept(page);
+  await page.reload();
+  await page.waitForSelector("#resume-continue");
+  assert.match(await page.textContent("#resume"), /Continue the run of .*6 pictures/s, "not the 8 of the second");
+  await page.click("#resume-continue");
+  await reach(page, 1);
 });
 
-test("a tab that goes to the background keeps a checkpoint at once", async () => {
-  const { page } = await demo.open();
+/** In the page: what it sees when its tab goes to the background, or comes back. */
+function background(hidden) {
+  Object.defineProperty(document, "hidden", { get: () => hidden, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+}
+
+test("a tab in the background keeps a checkpoint at once, goes on, and shows that on its return", async () => {
+  const opened = await demo.open();
+  const { page } = opened;
   await page.setInputFiles("#choose-folder", folderOfPictures(3, ["Bag", "Dress"]));
   await page.waitForSelector(".card");
   await page.click("#start");
-  await running(page);
   await reach(page, 1);
-  await page.evaluate(() => {
-    Object.defineProperty(document, "hidden", { get: () => true });
-    document.dispatchEvent(new Event("visibilitychange"));
-  });
+  await page.evaluate(background, true);
   await checkpointKept(page);
+  const grid = () => document.querySelector("#run-grid canvas").toDataURL();
+  const left = await page.evaluate(grid);
+  await reach(page, (await iterations(page)) + 3);
+  assert.equal(await page.evaluate(grid), left, "nothing is drawn that nobody sees");
+  await page.evaluate(background, false);
+  assert.match(await page.textContent("#announcements"), /went on while the tab was in the background/);
+  const other = (before) => document.querySelector("#run-grid canvas").toDataURL() !== before;
+  await page.waitForFunction(other, left, { timeout: MINUTES });
+  await wellBehaved(opened);
 });
