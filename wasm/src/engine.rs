@@ -75,6 +75,12 @@ impl EngineName {
             }
         }
     }
+
+    /// The CPU in place of WebGPU, on which work failed to begin; `None` if another engine was asked for, or would be no help.
+    pub fn instead(self, opened: &Opened, error: &Error) -> Option<Opened> {
+        let reason = || format!("The CPU does the work, since it could not begin on WebGPU ({error}).");
+        (self == EngineName::Auto && opened.blamed(error)).then(|| Opened::cpu(Some(reason())))
+    }
 }
 
 impl Opened {
@@ -92,18 +98,21 @@ impl Opened {
         Ok(Opened { engine: Arc::new(engine), report: EngineReport { name: "webgpu", adapter, reason } })
     }
 
+    /// Whether another engine may do better after this error.
+    fn blamed(&self, error: &Error) -> bool {
+        let short = matches!(error, Error::OutOfMemory { .. } | Error::Limit { .. });
+        self.report.name == "webgpu" && (short || lost(error))
+    }
+
     /// Another engine in place of this one, which failed with `error`: a new device the first time that one is, or may be,
     /// lost, else the CPU. `None` if the engine is not to blame or there is none left.
     pub async fn after(&self, error: &Error, moves: usize) -> Option<Opened> {
-        // A browser may report the loss of a device only after the read that it makes fail.
-        let lost = matches!(error, Error::DeviceLost(_) | Error::Engine { .. });
-        let blamed = lost || matches!(error, Error::OutOfMemory { .. });
-        if self.report.name != "webgpu" || !blamed {
+        if !self.blamed(error) {
             return None;
         }
         let on =
             |device: &str| format!("The run went on from its last copy on {device}, since WebGPU failed ({error}).");
-        if lost
+        if lost(error)
             && moves == 0
             && let Ok(opened) = Opened::webgpu(Some(on("a new device"))).await
         {
@@ -111,6 +120,11 @@ impl Opened {
         }
         Some(Opened::cpu(Some(on("the CPU"))))
     }
+}
+
+/// A browser may report the loss of a device only after the read that it makes fail.
+fn lost(error: &Error) -> bool {
+    matches!(error, Error::DeviceLost(_) | Error::Engine { .. })
 }
 
 fn property(object: &JsValue, name: &str) -> Option<JsValue> {

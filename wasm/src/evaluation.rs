@@ -144,9 +144,16 @@ impl EvaluationRun {
         settings: EvaluationSettings,
         engine: &str,
     ) -> Result<EvaluationRun> {
-        let opened = EngineName::of(engine)?.open().await?;
+        let asked = EngineName::of(engine)?;
+        let mut opened = asked.open().await?;
         let course = Course::new(set, test, settings)?;
-        let work = course.begin(&opened)?;
+        let work = match course.begin(&opened) {
+            Err(error) => {
+                opened = asked.instead(&opened, &error).ok_or(error)?;
+                course.begin(&opened)?
+            }
+            Ok(work) => work,
+        };
         Ok(EvaluationRun { work, opened, course, moves: 0 })
     }
 }

@@ -1,6 +1,6 @@
 //! A distillation that JavaScript pulls, and that survives the loss of its device.
 
-use attar::{Dataset, Distillation, Phase, Pool, data::LossPoint};
+use attar::{Dataset, Distillation, Phase, Pool, Recipe, data::LossPoint};
 use serde::Serialize;
 use tsify::Tsify;
 use wasm_bindgen::prelude::*;
@@ -29,6 +29,29 @@ struct Rescue {
     checkpoint: Vec<u8>,
     /// How often the run has moved.
     moves: usize,
+}
+
+/// What a run begins from.
+enum Origin {
+    /// Perhaps with the bytes of a pool.
+    Recipe(Box<Recipe>, Option<Vec<u8>>),
+    Checkpoint(Vec<u8>),
+}
+
+impl Origin {
+    /// A run on this engine, and its state on the host if the engine may fail.
+    async fn begin(&self, data: &Dataset, opened: &Opened) -> attar::Result<(Distillation, Option<Vec<u8>>)> {
+        let engine = opened.engine.clone();
+        let work = match self {
+            Origin::Checkpoint(checkpoint) => Distillation::resume(checkpoint, data, engine)?,
+            Origin::Recipe(recipe, None) => Distillation::new(recipe.as_ref().clone(), data, engine)?,
+            Origin::Recipe(recipe, Some(pool)) => {
+                Distillation::new(recipe.as_ref().clone(), data, engine)?.with_pool(&Pool::from_bytes(pool)?)?
+            }
+        };
+        let copy = if opened.report.name == "webgpu" { Some(work.checkpoint().await?) } else { None };
+        Ok((work, copy))
+    }
 }
 
 /// What a unit of work came to.
@@ -76,22 +99,20 @@ impl DistillRun {
         checkpoint: Option<Vec<u8>>,
         pool: Option<Vec<u8>>,
     ) -> Result<DistillRun> {
-        let opened = EngineName::of(&engine)?.open().await?;
-        let (data, device) = (images.0, opened.engine.clone());
-        let work = match (checkpoint, pool) {
-            (Some(checkpoint), _) => Distillation::resume(&checkpoint, &data, device)?,
-            (None, pool) => {
-                let work = Distillation::new(recipe::read(recipe)?, &data, device)?;
-                match pool {
-                    Some(pool) => work.with_pool(&Pool::from_bytes(&pool)?)?,
-                    None => work,
-                }
+        let (asked, data) = (EngineName::of(&engine)?, images.0);
+        let origin = match checkpoint {
+            Some(checkpoint) => Origin::Checkpoint(checkpoint),
+            None => Origin::Recipe(Box::new(recipe::read(recipe)?), pool),
+        };
+        let mut opened = asked.open().await?;
+        let (work, copy) = match origin.begin(&data, &opened).await {
+            Err(error) => {
+                opened = asked.instead(&opened, &error).ok_or(error)?;
+                origin.begin(&data, &opened).await?
             }
+            Ok(begun) => begun,
         };
-        let rescue = match opened.report.name {
-            "webgpu" => Some(Rescue { data, checkpoint: work.checkpoint().await?, moves: 0 }),
-            _ => None,
-        };
+        let rescue = copy.map(|checkpoint| Rescue { data, checkpoint, moves: 0 });
         Ok(DistillRun { work, opened, rescue })
     }
 

@@ -44,6 +44,29 @@ const undisturbed = async () => {
   return { losses, pixels: Array.from(pixels) };
 };
 
+// A worker that is the package's, on a device whose buffers are small.
+const narrow = `
+Object.defineProperty(GPUSupportedLimits.prototype, "maxStorageBufferBindingSize", { get: () => 4096 });
+import "/dist/worker.js";
+`;
+
+test("a run that does not fit on WebGPU begins on the CPU, unless WebGPU is asked for", async (t) => {
+  const { page } = await packagePage(t, { webgpu: true, pages: { "/narrow.js": narrow } });
+  const { code, engine, losses, judged } = await page.evaluate(async () => {
+    const worker = () => new Worker("/narrow.js", { type: "module" });
+    const code = await attar.distill(stripes(), { ...quick, engine: "webgpu", worker }).result.catch((error) => error.code);
+    const run = attar.distill(stripes(), { ...quick, worker });
+    let engine;
+    for await (const progress of run) engine = progress.engine;
+    const { losses } = await run.result;
+    const judged = await attar.evaluate(stripes(), stripes(), { width: 8, repeats: 1, mostSteps: 1, worker });
+    return { code, engine, losses: losses.length, judged: judged.engine.name };
+  });
+  assert.equal(code, "limit");
+  assert.deepEqual([engine.name, losses, judged], ["cpu", 3, "cpu"]);
+  assert.match(engine.reason, /^The CPU does the work, since it could not begin on WebGPU \(.* needs \d+, but there is only \d+\)\.$/);
+});
+
 for (const [where, refuse, name] of [["a new device", false, "webgpu"], ["the CPU", true, "cpu"]]) {
   test(`a run goes on on ${where} when its device is lost`, async (t) => {
     const { page } = await packagePage(t, { webgpu: true, pages: { "/worker-with-a-hand.js": worker } });
