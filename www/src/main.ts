@@ -72,8 +72,8 @@ async function begin(): Promise<void> {
   showJudgement();
   try {
     const { train, test, originals, skipped } = await prepare(classes.all, settings, signal, onProgress);
-    if (skipped) {
-      run.note(skipped);
+    for (const sentence of skipped) {
+      run.note(sentence);
     }
     const saved: SavedRun = {
       started: Date.now(),

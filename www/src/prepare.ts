@@ -1,6 +1,6 @@
 // From files to the two sets that a run needs: decoded images to distil, and images held out to test on.
 
-import { decode, split, type ImageFiles, type LabelledImages } from "attar/inlined";
+import { decode, isTooLarge, split, type ImageFiles, type LabelledImages } from "attar/inlined";
 import type { PictureClass } from "./classes.ts";
 import { plural } from "./format.ts";
 import { HELD_OUT, type Settings } from "./settings.ts";
@@ -10,8 +10,8 @@ export interface Prepared {
   train: LabelledImages;
   test: LabelledImages;
   originals: Originals;
-  /** One sentence about pictures that could not be read. */
-  skipped: string | undefined;
+  /** One sentence for each reason why pictures were left out. */
+  skipped: string[];
 }
 
 export async function prepare(
@@ -36,7 +36,7 @@ export async function prepare(
   const { train, test } = await split(images, HELD_OUT, settings.seed);
   const all = classes.flatMap((one) => one.files);
   const bytes = all.reduce((sum, { size }) => sum + size, 0) - unread.reduce((sum, { size }) => sum + size, 0);
-  return { train, test, originals: { pictures: all.length - unread.length, bytes }, skipped: sentence(unread) };
+  return { train, test, originals: { pictures: all.length - unread.length, bytes }, skipped: await reasons(unread) };
 }
 
 /** Pictures that could not be read may have left a class with too few. */
@@ -48,11 +48,23 @@ function requireTwo({ classes, labels }: LabelledImages): void {
   }
 }
 
-function sentence(unread: readonly File[]): string | undefined {
-  if (unread.length === 0) {
-    return undefined;
+async function reasons(unread: readonly File[]): Promise<string[]> {
+  const tooLarge = await Promise.all(unread.map((file) => isTooLarge(file)));
+  const torn = unread.filter((_, index) => !tooLarge[index]);
+  const large = unread.filter((_, index) => tooLarge[index]);
+  return [
+    ...leftOut(torn, "could not be read"),
+    ...leftOut(large, `${large.length === 1 ? "has" : "have"} more than 100 million pixels`),
+  ];
+}
+
+function leftOut(files: readonly File[], why: string): string[] {
+  if (files.length === 0) {
+    return [];
   }
-  const names = unread.slice(0, 3).map(({ name }) => `“${name}”`);
-  const more = unread.length > names.length ? " and others" : "";
-  return `${plural(unread.length, "picture")} could not be read and ${unread.length === 1 ? "was" : "were"} left out: ${names.join(", ")}${more}.`;
+  const names = files.slice(0, 3).map(({ name }) => `“${name}”`);
+  const more = files.length > names.length ? " and others" : "";
+  return [
+    `${plural(files.length, "picture")} ${why} and ${files.length === 1 ? "was" : "were"} left out: ${names.join(", ")}${more}.`,
+  ];
 }

@@ -1,5 +1,7 @@
 // Small views of pictures, made only for what is on the screen.
 
+import { isTooLarge } from "attar/inlined";
+
 /** Side of a picture and space between two, as the style sheet has them. */
 const SIDE = 44;
 const GAP = 4;
@@ -69,6 +71,10 @@ async function fill({ canvas, files }: Row): Promise<void> {
       return;
     }
     try {
+      if (await isTooLarge(file)) {
+        unreadable(context, place(index));
+        continue;
+      }
       // With one side given, the other keeps the proportion; the browser decodes beside this thread.
       const bitmap = await createImageBitmap(file, { resizeHeight: SIDE, resizeQuality: "medium" });
       picture(context, place(index), bitmap);

@@ -74,6 +74,14 @@ test("within the site, an address that is not a file of the page does not reach 
   );
 });
 
+/** A PNG file with another side in its header. */
+function claimingSide(png, side) {
+  const changed = Buffer.from(png);
+  changed.writeUInt32BE(side, 16);
+  changed.writeUInt32BE(side, 20);
+  return changed;
+}
+
 test("pictures that cannot be read are left out and named", async () => {
   const opened = await demo.open();
   const { page } = opened;
@@ -82,6 +90,7 @@ test("pictures that cannot be read are left out and named", async () => {
     ...pictures,
     { path: "Bag/torn.png", data: pictures[0].data.subarray(0, 40) },
     { path: "Dress/empty.jpg", data: Buffer.alloc(0) },
+    { path: "Dress/huge.png", data: claimingSide(pictures[0].data, 16_000) },
   ]);
   await page.setInputFiles("#choose-folder", folder);
   await page.waitForSelector(".card");
@@ -89,7 +98,7 @@ test("pictures that cannot be read are left out and named", async () => {
   await running(page);
   assert.match(
     await page.textContent("#run-messages"),
-    /2 pictures could not be read and were left out: “torn\.png”, “empty\.jpg”\./,
+    /2 pictures could not be read and were left out: “torn\.png”, “empty\.jpg”\.1 picture has more than 100 million pixels and was left out: “huge\.png”\./,
   );
   await page.click("#cancel");
   await wellBehaved(opened);

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
 import { fileURLToPath } from "node:url";
+import { crc32, deflateSync } from "node:zlib";
 
 import { build } from "vite";
 
@@ -143,6 +144,50 @@ test("files of any kind are decoded", async (t) => {
     skipped: [["grey", true]],
     nothing: "data",
   });
+});
+
+/** A PNG file of black pixels, a bit each: small, however many there are. */
+function blackPng(side) {
+  const chunk = (type, data) => {
+    const body = Buffer.concat([Buffer.from(type), data]);
+    const out = Buffer.alloc(body.length + 8);
+    out.writeUInt32BE(data.length, 0);
+    body.copy(out, 4);
+    out.writeUInt32BE(crc32(body), body.length + 4);
+    return out;
+  };
+  const header = Buffer.alloc(13);
+  header.writeUInt32BE(side, 0);
+  header.writeUInt32BE(side, 4);
+  header[8] = 1;
+  const rows = Buffer.alloc(side * (1 + Math.ceil(side / 8)));
+  const signature = Buffer.from("\x89PNG\r\n\x1a\n", "latin1");
+  return Buffer.concat([signature, chunk("IHDR", header), chunk("IDAT", deflateSync(rows)), chunk("IEND", Buffer.alloc(0))]);
+}
+
+test("an image of too many pixels is left out, and large ones are decoded one after another", async (t) => {
+  const pages = { "/huge.png": blackPng(16_000), "/large.png": blackPng(8000) };
+  const { page, errors } = await packagePage(t, { pages });
+  const result = await page.evaluate(async () => {
+    const [huge, large] = await Promise.all(["/huge.png", "/large.png"].map(async (path) => (await fetch(path)).blob()));
+    let [now, most] = [0, 0];
+    const native = createImageBitmap;
+    window.createImageBitmap = async (...options) => {
+      if (options.length > 1) return native(...options);
+      most = Math.max(most, ++now);
+      const bitmap = await native(...options);
+      const close = bitmap.close.bind(bitmap);
+      bitmap.close = () => (now--, close());
+      return bitmap;
+    };
+    const skipped = [];
+    const files = { black: [huge, large, huge, large], none: [large, large] };
+    const { labels } = await attar.decode(files, { size: 8, onSkipped: (file, name, reason) => skipped.push([name, reason]) });
+    return { labels: [...labels], most, skipped };
+  });
+  const reason = "the image has 256 million pixels: give at most 100 million";
+  assert.deepEqual(result, { labels: [0, 0, 1, 1], most: 1, skipped: [["black", reason], ["black", reason]] });
+  assert.deepEqual(errors, []);
 });
 
 test("workers of one's own, buffers handed over, and the page's own thread", async (t) => {

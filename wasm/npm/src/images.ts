@@ -1,13 +1,14 @@
 /** Sets of images: decoding, checking, choosing. */
 import { core } from "./core.js";
 import { aborted, attempt, AttarError } from "./errors.js";
+import { withRoom } from "./pixels.js";
 import type { DecodeOptions, ImageFiles, LabelledImages } from "./types.js";
 
 /** Bytes that are copied between two turns of the event loop: some milliseconds. */
 const CHUNK = 16 << 20;
 /** Pixels that are converted between two turns of the event loop: some milliseconds. */
 const PIXELS_AT_ONCE = 1 << 20;
-/** Files being decoded at the same time. */
+/** Files being decoded at the same time, if they are not large. */
 const AT_ONCE = 4;
 
 export function isLabelled(images: LabelledImages | ImageFiles): images is LabelledImages {
@@ -97,7 +98,7 @@ export async function decode(files: ImageFiles, options: DecodeOptions): Promise
       if (signal?.aborted) throw aborted(signal);
       const { file, name } = all[at]!;
       try {
-        const rgba = await picture(file, context);
+        const rgba = await withRoom(file, () => picture(file, context));
         pictures[at] = rgba;
         grey &&= isGrey(rgba);
       } catch (thrown) {

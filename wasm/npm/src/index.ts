@@ -8,5 +8,6 @@ export { engines } from "./engines.js";
 export { AttarError, type AttarErrorCode } from "./errors.js";
 export { evaluate } from "./evaluate.js";
 export { decode, randomImages, split } from "./images.js";
+export { isTooLarge } from "./pixels.js";
 export type * from "./types.js";
 export { version } from "./version.js";

@@ -25,7 +25,7 @@ export interface DecodeOptions {
   channels?: "auto" | 1 | 3;
   signal?: AbortSignal;
   onProgress?(done: number, total: number): void;
-  /** Called for a file that cannot be decoded; it is left out. */
+  /** Called for a file that cannot be decoded, or has more than 100 million pixels; it is left out. */
   onSkipped?(file: Blob, className: string, reason: string): void;
 }
 
