@@ -115,6 +115,21 @@ test("a card adds pictures to its class, and tells what is left out", async () =
   await wellBehaved(opened);
 });
 
+test("a zip may hold pictures of any format, and other files, which are counted", async () => {
+  const opened = await demo.open();
+  const { page } = opened;
+  const [{ data }] = firstOfEach(1);
+  const formats = ["png", "jpg", "webp", "gif", "bmp", "avif", "apng", "heic", "heif", "tif", "tiff", "jxl"];
+  const pictures = formats.map((format) => ({ path: `a/picture.${format}`, data }));
+  const others = ["a/", "a/notes.txt", "a/.hidden.txt", "list.csv"].map((path) => ({ path, data: Buffer.alloc(0) }));
+  const buffer = zip([...pictures, ...others]);
+  await page.setInputFiles("#choose-files", { name: "all.zip", mimeType: "application/zip", buffer });
+  await page.waitForSelector(".card");
+  assert.deepEqual(await counts(page), ["12 pictures"]);
+  assert.deepEqual(await messages(page), ["2 files are not pictures and were left out."]);
+  await wellBehaved(opened);
+});
+
 test("sizes in a zip are not believed", async () => {
   const opened = await demo.open();
   const { page } = opened;

@@ -20,7 +20,8 @@ interface Found {
   file: File;
 }
 
-const PICTURE = /\.(png|jpe?g|webp|gif|bmp|avif|ico|jfif)$/i;
+/** Some of these only some browsers read; what this one cannot read is named when it is decoded. */
+const PICTURE = /\.(a?png|jpe?g|jfif|webp|gif|bmp|avif|ico|hei[cf]|tiff?|jxl)$/i;
 const LARGEST_FILE = 100e6;
 /** So that an archive or a home folder dropped by mistake does not fill the memory. */
 const MOST_PICTURES = 50_000;
@@ -85,7 +86,7 @@ async function sort(found: Found[]): Promise<Gathering> {
       continue;
     }
     if (/\.zip$/i.test(path)) {
-      await unpack(file, gathering);
+      others += await unpack(file, gathering);
     } else if (!isPicture(file)) {
       others += 1;
     } else {
@@ -106,20 +107,31 @@ async function sort(found: Found[]): Promise<Gathering> {
   return gathering;
 }
 
-async function unpack(archive: File, gathering: Gathering): Promise<void> {
+/** Keeps the pictures in a zip file; how many other files are in it. */
+async function unpack(archive: File, gathering: Gathering): Promise<number> {
+  let others = 0;
+  const wanted = (path: string): boolean => {
+    const picture = PICTURE.test(path);
+    if (!picture && !path.endsWith("/") && !hidden(path)) {
+      others += 1;
+    }
+    return picture && !hidden(path);
+  };
   try {
-    for await (const entry of readZip(archive, (name) => !hidden(name) && PICTURE.test(name))) {
+    for await (const entry of readZip(archive, wanted)) {
       if (entry instanceof ZipError) {
         gathering.problems.push(entry.message);
       } else {
         keep(entry.path, entry.file, gathering);
       }
     }
+    return others;
   } catch (error) {
     if (!(error instanceof ZipError)) {
       throw error;
     }
     gathering.problems.push(error.message);
+    return 0;
   }
 }
 
