@@ -69,9 +69,14 @@ function makeCard(one: PictureClass, classes: ClassList, changed: Changed, door:
     maxlength: "80",
   });
   name.addEventListener("change", () => {
-    const merged = classes.all.find((other) => other.name === name.value.trim() && other.id !== one.id);
-    classes.rename(one.id, name.value);
-    changed(merged ? `${one.name} was merged into ${merged.name}.` : `${one.name} is now called ${name.value}.`);
+    const wanted = name.value.trim();
+    if (wanted === "") {
+      name.value = one.name;
+      return;
+    }
+    const merged = classes.all.find((other) => other.name === wanted && other.id !== one.id);
+    classes.rename(one.id, wanted);
+    changed(merged ? `${one.name} was merged into ${merged.name}.` : `${one.name} is now called ${wanted}.`);
   });
   const merge = make("select", {
     "aria-label": `Merge ${one.name} into another class`,

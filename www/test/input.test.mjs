@@ -47,6 +47,12 @@ test("classes are renamed, merged, removed, and given back", async () => {
   await page.fill(".card:nth-child(1) [data-part=name]", "Boots");
   await page.keyboard.press("Tab");
   assert.equal((await names(page))[0], "Boots");
+  // Without a name, it keeps the one that it has.
+  const told = await page.textContent("#announcements");
+  await page.fill(".card:nth-child(1) [data-part=name]", " ");
+  await page.keyboard.press("Tab");
+  assert.equal((await names(page))[0], "Boots");
+  assert.equal(await page.textContent("#announcements"), told);
   await page.selectOption(".card:nth-child(1) [data-part=merge]", { label: "Bag" });
   assert.deepEqual([(await names(page)).slice(0, 2), (await counts(page))[0]], [["Bag", "Coat"], "4 pictures"]);
   await page.click("#undo");
