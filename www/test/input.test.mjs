@@ -36,8 +36,18 @@ test("a dropped folder becomes classes, whatever else lies in it", async () => {
   assert.equal((await names(page)).length, 10);
   assert.equal((await counts(page))[(await names(page)).indexOf("Bag")], "4 pictures");
   assert.deepEqual(await messages(page), ["1 file is not a picture and was left out."]);
+  await page.waitForFunction(thumbnailsDrawn, 3);
   await wellBehaved(opened);
 });
+
+/** In the page: whether so many thumbnails of the first class are there. */
+function thumbnailsDrawn(most) {
+  const canvas = document.querySelector(".card .thumbnails canvas");
+  const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", { willReadFrequently: true });
+  copy.drawImage(canvas, 0, 0);
+  const middle = (index) => copy.getImageData((index * canvas.width) / most + canvas.height / 2, canvas.height / 2, 1, 1);
+  return Array.from({ length: most }, (_, index) => middle(index).data[3]).every((opaque) => opaque === 255);
+}
 
 test("classes are renamed, merged, removed, and given back", async () => {
   const opened = await demo.open();
@@ -222,7 +232,9 @@ test("the page works in a frame of another site", async () => {
   const frame = page.frameLocator("iframe");
   await frame.locator("#use-sample").click();
   await frame.locator(".card").first().waitFor();
-  assert.equal(await frame.locator(".card").count(), 10);
+  assert.equal(await frame.locator("#class-summary").textContent(), "10 classes, 500 pictures");
+  await frame.locator("#start").click();
+  await frame.locator("#run-grid canvas").first().waitFor({ timeout: 120_000 });
 });
 
 test("the policy refuses what it says it refuses", async () => {

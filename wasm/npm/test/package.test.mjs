@@ -25,8 +25,10 @@ test("the package holds what it should and no more", () => {
 });
 
 test("what package.json promises is there", async () => {
-  const { exports, dependencies, engines, version } = JSON.parse(await read("package.json"));
+  const { exports, dependencies, engines, sideEffects, type, version } = JSON.parse(await read("package.json"));
   assert.equal(dependencies, undefined);
+  assert.equal(type, "module");
+  assert.deepEqual(sideEffects, [exports["./worker"].default], "a bundler may drop all but the worker");
   assert.equal(engines.node, ">=20");
   const entries = Object.values(exports).flatMap((entry) => (typeof entry === "string" ? entry : Object.values(entry)));
   for (const path of entries) await read(path);
