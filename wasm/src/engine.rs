@@ -21,7 +21,7 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Tsify)]
 #[serde(rename_all = "lowercase")]
 pub enum EngineName {
-    /// WebGPU where there is an adapter, else the CPU.
+    /// WebGPU where there is an adapter that the work fits on, else the CPU.
     Auto,
     WebGpu,
     Cpu,

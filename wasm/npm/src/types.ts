@@ -44,7 +44,7 @@ export interface DistillOptions {
   seed?: number;
   /** Seconds of work after which the run ends with what it has. */
   timeBudget?: number;
-  /** "auto", the default: WebGPU where there is an adapter, else CPU. */
+  /** "auto", the default: WebGPU where there is an adapter that the run fits on, else CPU. */
   engine?: EngineName;
   /** Anything of the recipe, deep-merged over the defaults for these images: `{ network: { width: 64 } }`. */
   recipe?: PartialRecipe;
