@@ -48,17 +48,18 @@ impl Tile {
         }
     }
 
-    /// As large as the sides fill, with blocks of up to 128 sums: loads are dear where one thread plays all lanes.
+    /// As large as the sides fill, with blocks of up to 256 sums: where one thread plays all lanes, loading an operand for
+    /// each of them takes as long as dozens of sums. The largest blocks take long to compile, and are for large products.
     fn for_processor(product: &Product) -> Tile {
         let side = |size: usize| match size {
             ..=16 => (4, 1),
             17..=32 => (8, 1),
             _ => (8, 2),
         };
-        let (mut down, across) = (side(product.m), side(product.n));
-        if product.m > 32 && across.1 == 2 {
-            down = (4, 4);
-        }
+        let (down, across) = match (product.m, product.n) {
+            (33.., 33..) => ((4, 4), (4, 4)),
+            (m, n) => (side(m), side(n)),
+        };
         Tile { lanes: [down.0, across.0], fours: [down.1, across.1], depth: 16 }
     }
 
