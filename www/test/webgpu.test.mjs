@@ -72,7 +72,7 @@ test("a visit, from the pictures to the file", { timeout: 6 * MINUTES, ...NEEDS_
 });
 
 test("a run survives the loss of its device", { timeout: 6 * MINUTES }, async () => {
-  const opened = await demo.open({ bypassCSP: true, prepare: keepDevices });
+  const opened = await demo.open({ bypassCSP: true, prepare: `(${keepDevices})();${asking(SMALL)}` });
   const { page } = opened;
   await page.setInputFiles("#choose-folder", folderOfPictures(4, ["Bag", "Trouser"]));
   await page.waitForSelector(".card");
