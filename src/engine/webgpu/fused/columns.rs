@@ -2,7 +2,10 @@
 
 use std::fmt::Write;
 
-use super::expr::{Source, Writer, join};
+use super::{
+    expr::{Source, Writer},
+    reduction::join,
+};
 use crate::{
     engine::webgpu::{index::indented, memory::Memory},
     graph::Reduce,

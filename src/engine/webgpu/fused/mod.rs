@@ -6,6 +6,7 @@
 mod columns;
 mod expr;
 mod library;
+mod reduction;
 mod rows;
 mod schedule;
 
@@ -177,7 +178,7 @@ impl Attempt<'_> {
         let body = format!(
             "var total = {};\nfor (var chunk = 1u; chunk < {chunks}u; chunk += 1u) {{\n    total = {};\n}}\n{} = total;",
             space.memories[0].word("i"),
-            expr::join(reduce, "total", &term),
+            reduction::join(reduce, "total", &term),
             space.memories[1].word("i"),
         );
         Shader::new(&space).each(columns, &body)

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use super::{
-    expr::{Index, Run, Source, Terms, Writer, join},
+    expr::{Index, Source, Writer},
+    reduction::{Run, Terms, join},
     schedule::{Schedule, Way},
 };
 use crate::{

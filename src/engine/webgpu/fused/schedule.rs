@@ -3,7 +3,7 @@
 //! Everything is computed where it is read, again and again, unless that is dear: reductions of many terms into few
 //! results are shared by the workgroup's lanes, and what would be computed often is computed once.
 
-use super::expr::{Source, Terms};
+use super::{expr::Source, reduction::Terms};
 use crate::{
     graph::{Binary, Unary},
     program::{Instruction, Operand, Register, What},
