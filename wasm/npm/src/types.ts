@@ -65,7 +65,10 @@ export interface DistillOptions {
   pool?: Uint8Array;
   /** Default: a new module worker; in this thread where there is no `Worker`, as in Node. `false`: in this thread. */
   worker?: WorkerChoice;
-  /** Hands `pixels` over to the worker instead of a copy: saves its memory, and leaves the caller's array empty. */
+  /**
+   * Hands `pixels` and `labels` over to the worker instead of copies: saves their memory, and leaves the caller's arrays, and
+   * all others on the same buffers, empty.
+   */
   transfer?: boolean;
   /** Of ImageFiles: see DecodeOptions. Default: 64. */
   size?: number;

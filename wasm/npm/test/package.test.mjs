@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { readFile, writeFile, mkdtemp, rm, mkdir, symlink } from "node:fs/promises";
+import { copyFile, readFile, writeFile, mkdtemp, rm, mkdir, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
@@ -68,6 +68,23 @@ test("the README's example runs", async () => {
     assert.match(output, /^distill \d+ of \d+/m);
     const set = await readFile(join(folder, "mine.attar"));
     assert.equal(set.toString("latin1", 0, 6), "ATTAR\0");
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
+test("a program in TypeScript finds the types, by a bundler's rules and by Node's", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "attar-"));
+  try {
+    await mkdir(join(folder, "node_modules"));
+    await symlink(root, join(folder, "node_modules/attar"));
+    await writeFile(join(folder, "package.json"), '{ "type": "module" }');
+    await copyFile(join(root, "test/consumer.ts"), join(folder, "consumer.ts"));
+    for (const [module, moduleResolution] of [["nodenext", "nodenext"], ["esnext", "bundler"]]) {
+      const compilerOptions = { noEmit: true, strict: true, target: "es2022", lib: ["es2024", "dom", "dom.asynciterable"], types: [], module, moduleResolution };
+      await writeFile(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["consumer.ts"] }));
+      execFileSync(join(root, "node_modules/.bin/tsc"), { cwd: folder, encoding: "utf8" });
+    }
   } finally {
     await rm(folder, { recursive: true });
   }
