@@ -76,10 +76,18 @@ impl EngineName {
         }
     }
 
-    /// The CPU in place of WebGPU, on which work failed to begin; `None` if another engine was asked for, or would be no help.
-    pub fn instead(self, opened: &Opened, error: &Error) -> Option<Opened> {
-        let reason = || format!("The CPU does the work, since it could not begin on WebGPU ({error}).");
-        (self == EngineName::Auto && opened.blamed(error)).then(|| Opened::cpu(Some(reason())))
+    /// Opens what was asked for, and begins work on it: if the choice is ours, on the CPU where WebGPU is to blame that it
+    /// cannot begin there.
+    pub async fn begin<T>(self, work: impl AsyncFn(&Opened) -> attar::Result<T>) -> Result<(T, Opened)> {
+        let opened = self.open().await?;
+        match work(&opened).await {
+            Err(error) if self == EngineName::Auto && opened.blamed(&error) => {
+                let reason = format!("The CPU does the work, since it could not begin on WebGPU ({error}).");
+                let opened = Opened::cpu(Some(reason));
+                Ok((work(&opened).await?, opened))
+            }
+            begun => Ok((begun?, opened)),
+        }
     }
 }
 

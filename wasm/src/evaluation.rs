@@ -145,15 +145,8 @@ impl EvaluationRun {
         engine: &str,
     ) -> Result<EvaluationRun> {
         let asked = EngineName::of(engine)?;
-        let mut opened = asked.open().await?;
         let course = Course::new(set, test, settings)?;
-        let work = match course.begin(&opened) {
-            Err(error) => {
-                opened = asked.instead(&opened, &error).ok_or(error)?;
-                course.begin(&opened)?
-            }
-            Ok(work) => work,
-        };
+        let (work, opened) = asked.begin(async |opened| course.begin(opened)).await?;
         Ok(EvaluationRun { work, opened, course, moves: 0 })
     }
 }

@@ -104,14 +104,7 @@ impl DistillRun {
             Some(checkpoint) => Origin::Checkpoint(checkpoint),
             None => Origin::Recipe(Box::new(recipe::read(recipe)?), pool),
         };
-        let mut opened = asked.open().await?;
-        let (work, copy) = match origin.begin(&data, &opened).await {
-            Err(error) => {
-                opened = asked.instead(&opened, &error).ok_or(error)?;
-                origin.begin(&data, &opened).await?
-            }
-            Ok(begun) => begun,
-        };
+        let ((work, copy), opened) = asked.begin(async |opened| origin.begin(&data, opened).await).await?;
         let rescue = copy.map(|checkpoint| Rescue { data, checkpoint, moves: 0 });
         Ok(DistillRun { work, opened, rescue })
     }
