@@ -39,10 +39,15 @@ export function greyPng({ pixels, width, height }, side = width) {
     // Each row begins with a byte that says "unfiltered".
     rows.set(pixels.subarray(y * width, (y + 1) * width), (y + top) * (side + 1) + 1 + left);
   }
+  return squarePng(side, 8, rows);
+}
+
+/** A grey PNG file of so many bits a pixel, from its rows, each after the byte that tells its filter. */
+export function squarePng(side, bits, rows) {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(side, 0);
   header.writeUInt32BE(side, 4);
-  header.set([8, 0, 0, 0, 0], 8);
+  header.set([bits, 0, 0, 0, 0], 8);
   const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
   return Buffer.concat([
     signature,

@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { deflateRawSync } from "node:zlib";
 import { firstOfEach, zip } from "../scripts/fashion.mjs";
-import { drop, folderOf, folderOfPictures, start, wellBehaved } from "./harness.mjs";
+import { drop, folderOf, start, wellBehaved } from "./harness.mjs";
+import { choose } from "./visit.mjs";
 
 let demo;
 before(async () => {
@@ -52,8 +53,7 @@ function thumbnailsDrawn(most) {
 test("classes are renamed, merged, removed, and given back", async () => {
   const opened = await demo.open();
   const { page } = opened;
-  await page.setInputFiles("#choose-folder", folderOfPictures(2));
-  await page.waitForSelector(".card");
+  await choose(page, 2);
   await page.fill(".card:nth-child(1) [data-part=name]", "Boots");
   await page.keyboard.press("Tab");
   assert.equal((await names(page))[0], "Boots");
@@ -110,8 +110,7 @@ test("a card adds pictures to its class, and tells what is left out", async () =
   const { page } = opened;
   const entries = firstOfEach(2);
   const packed = zip(entries);
-  await page.setInputFiles("#choose-folder", folderOfPictures(2));
-  await page.waitForSelector(".card");
+  await choose(page, 2);
   const add = (...files) => page.setInputFiles(".card:nth-child(2) [data-part=add]", files);
   const cut = { name: "cut.zip", mimeType: "application/zip", buffer: packed.subarray(0, packed.length / 2) };
   const told = ["“cut.zip” is not a zip file, or its end is missing."];

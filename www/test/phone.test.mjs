@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { accessible } from "./axe.mjs";
-import { download, folderOfPictures, keepPicture, ready, start, wellBehaved } from "./harness.mjs";
-import { reach } from "./visit.mjs";
+import { download, keepPicture, ready, start, wellBehaved } from "./harness.mjs";
+import { choose, reach } from "./visit.mjs";
 
 const MINUTES = 60_000;
 const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
@@ -32,8 +32,7 @@ test("a visit with a phone", async () => {
   const opened = await demo.open(PHONE);
   const { page } = opened;
   await fits(page, "start");
-  await page.setInputFiles("#choose-folder", folderOfPictures(8, ["Ankle boot", "Bag", "T-shirt or top"]));
-  await page.waitForSelector(".card");
+  await choose(page, 8, ["Ankle boot", "Bag", "T-shirt or top"]);
   await page.tap(".more summary");
   await fits(page, "classes");
   await page.tap("#start");

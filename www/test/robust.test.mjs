@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { firstOfEach, zip } from "../scripts/fashion.mjs";
-import { asking, folderOf, folderOfPictures, LONGEST_TASK, longestTask, ready, start, wellBehaved } from "./harness.mjs";
-import { checkpointKept, iterations, pause, reach } from "./visit.mjs";
+import { asking, folderOf, LONGEST_TASK, longestTask, ready, start, wellBehaved } from "./harness.mjs";
+import { checkpointKept, choose, iterations, pause, reach } from "./visit.mjs";
 
 const MINUTES = 60_000;
 /** Longest time until a run stands still, in milliseconds: some units of work on a busy machine. */
@@ -140,8 +140,7 @@ test("5,000 pictures are read without holding up the page", { timeout: 4 * MINUT
 test("a run that has not begun is kept over a reload, and when it is cancelled", async () => {
   const opened = await demo.open();
   const { page } = opened;
-  await page.setInputFiles("#choose-folder", folderOfPictures(3, ["Bag", "Dress"]));
-  await page.waitForSelector(".card");
+  await choose(page, 3, ["Bag", "Dress"]);
   await page.click("#start");
   await page.waitForSelector("#run[data-state=running]");
   await wellBehaved(opened);
@@ -181,8 +180,7 @@ const DIVERGING = {
 test("a run that diverges gives what it had, and says so", async () => {
   const opened = await demo.open({ prepare: asking({ distill: { recipe: DIVERGING } }) });
   const { page } = opened;
-  await page.setInputFiles("#choose-folder", folderOfPictures(3, ["Bag", "Dress"]));
-  await page.waitForSelector(".card");
+  await choose(page, 3, ["Bag", "Dress"]);
   await page.click("#start");
   const told = async () => {
     await page.waitForSelector("#result-grid canvas", { timeout: 2 * MINUTES });
@@ -204,8 +202,7 @@ for (const size of [64, 128]) {
   test(`pictures of ${size} x ${size} are distilled, and pausing is answered`, { timeout: 4 * MINUTES }, async () => {
     const opened = await demo.open();
     const { page } = opened;
-    await page.setInputFiles("#choose-folder", folderOfPictures(3, ["Bag", "Dress"]));
-    await page.waitForSelector(".card");
+    await choose(page, 3, ["Bag", "Dress"]);
     await page.check(`[name=size][value="${size}"]`);
     await page.selectOption("#budget", "30");
     await page.click("#start");
@@ -229,16 +226,14 @@ for (const size of [64, 128]) {
 
 test("a second tab leaves the run of the first alone", async () => {
   const { page, context } = await demo.open();
-  await page.setInputFiles("#choose-folder", folderOfPictures(3, ["Bag", "Dress"]));
-  await page.waitForSelector(".card");
+  await choose(page, 3, ["Bag", "Dress"]);
   await page.click("#start");
   await reach(page, 1);
   const second = await context.newPage();
   await second.goto(demo.server.address);
   await second.waitForSelector("html[data-ready]");
   assert.equal(await second.isVisible("#resume"), false);
-  await second.setInputFiles("#choose-folder", folderOfPictures(4, ["Bag", "Dress"]));
-  await second.waitForSelector(".card");
+  await choose(second, 4, ["Bag", "Dress"]);
   await second.click("#start");
   await running(second);
   assert.match(await second.textContent("#run-messages"), /will be lost if the page is reloaded.*another tab/);
@@ -261,8 +256,7 @@ function background(hidden) {
 test("a tab in the background keeps a checkpoint at once, goes on, and shows that on its return", async () => {
   const opened = await demo.open();
   const { page } = opened;
-  await page.setInputFiles("#choose-folder", folderOfPictures(3, ["Bag", "Dress"]));
-  await page.waitForSelector(".card");
+  await choose(page, 3, ["Bag", "Dress"]);
   await page.click("#start");
   await reach(page, 1);
   await page.evaluate(background, true);

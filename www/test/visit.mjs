@@ -13,10 +13,15 @@ export function reach(page, least) {
   return page.waitForFunction(reached, least, { timeout: 3 * MINUTES });
 }
 
+/** Chooses a folder of so many pictures a class: of all ten, or of these. */
+export async function choose(page, perClass, classes = undefined) {
+  await page.setInputFiles("#choose-folder", folderOfPictures(perClass, classes));
+  await page.waitForSelector(".card");
+}
+
 /** Chooses three classes of eight pictures, on which networks are trained in seconds, and starts. */
 export async function startSmall(page) {
-  await page.setInputFiles("#choose-folder", folderOfPictures(8, ["Bag", "Sneaker", "Trouser"]));
-  await page.waitForSelector(".card");
+  await choose(page, 8, ["Bag", "Sneaker", "Trouser"]);
   assert.equal(await page.inputValue("#per-class"), "1", "what suits so few pictures is suggested");
   await page.click("#start");
   await reach(page, 1);

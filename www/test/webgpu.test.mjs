@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { inspect, NEEDS_CLI } from "./cli.mjs";
-import { asking, download, folderOfPictures, keepPicture, start, wellBehaved } from "./harness.mjs";
-import { cancel, finish, goOn, iterations, pause, reach, reload, startSmall } from "./visit.mjs";
+import { asking, download, keepPicture, start, wellBehaved } from "./harness.mjs";
+import { cancel, choose, finish, goOn, iterations, pause, reach, reload, startSmall } from "./visit.mjs";
 
 const MINUTES = 60_000;
 
@@ -74,8 +74,7 @@ test("a visit, from the pictures to the file", { timeout: 6 * MINUTES, ...NEEDS_
 test("a run survives the loss of its device", { timeout: 6 * MINUTES }, async () => {
   const opened = await demo.open({ bypassCSP: true, prepare: `(${keepDevices})();${asking(SMALL)}` });
   const { page } = opened;
-  await page.setInputFiles("#choose-folder", folderOfPictures(4, ["Bag", "Trouser"]));
-  await page.waitForSelector(".card");
+  await choose(page, 4, ["Bag", "Trouser"]);
   await page.selectOption("#budget", "900");
   await page.click("#start");
   await reach(page, 1);

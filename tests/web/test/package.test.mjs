@@ -4,12 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
 import { fileURLToPath } from "node:url";
-import { crc32, deflateSync } from "node:zlib";
 
 import { build } from "vite";
 
 import { launch, openPage, serve } from "../harness.mjs";
 import { packagePage } from "../fixtures.mjs";
+import { squarePng } from "../../../www/scripts/fashion.mjs";
 
 /** In the page: a run in colour, with what it showed. */
 const distilled = async (options = {}) => {
@@ -147,23 +147,7 @@ test("files of any kind are decoded", async (t) => {
 });
 
 /** A PNG file of black pixels, a bit each: small, however many there are. */
-function blackPng(side) {
-  const chunk = (type, data) => {
-    const body = Buffer.concat([Buffer.from(type), data]);
-    const out = Buffer.alloc(body.length + 8);
-    out.writeUInt32BE(data.length, 0);
-    body.copy(out, 4);
-    out.writeUInt32BE(crc32(body), body.length + 4);
-    return out;
-  };
-  const header = Buffer.alloc(13);
-  header.writeUInt32BE(side, 0);
-  header.writeUInt32BE(side, 4);
-  header[8] = 1;
-  const rows = Buffer.alloc(side * (1 + Math.ceil(side / 8)));
-  const signature = Buffer.from("\x89PNG\r\n\x1a\n", "latin1");
-  return Buffer.concat([signature, chunk("IHDR", header), chunk("IDAT", deflateSync(rows)), chunk("IEND", Buffer.alloc(0))]);
-}
+const blackPng = (side) => squarePng(side, 1, Buffer.alloc(side * (1 + Math.ceil(side / 8))));
 
 test("an image of too many pixels is left out, and large ones are decoded one after another", async (t) => {
   const pages = { "/huge.png": blackPng(16_000), "/large.png": blackPng(8000) };
