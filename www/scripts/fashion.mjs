@@ -42,8 +42,8 @@ export function greyPng({ pixels, width, height }, side = width) {
   return squarePng(side, 8, rows);
 }
 
-/** A grey PNG file of so many bits a pixel, from its rows, each after the byte that tells its filter. */
-export function squarePng(side, bits, rows) {
+/** A grey PNG file of so many bits a pixel, from its rows, each after the byte that tells its filter, with these chunks too. */
+export function squarePng(side, bits, rows, more = []) {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(side, 0);
   header.writeUInt32BE(side, 4);
@@ -52,12 +52,13 @@ export function squarePng(side, bits, rows) {
   return Buffer.concat([
     signature,
     chunk("IHDR", header),
+    ...more,
     chunk("IDAT", deflateSync(rows, { level: 9 })),
     chunk("IEND", Buffer.alloc(0)),
   ]);
 }
 
-function chunk(type, data) {
+export function chunk(type, data) {
   const body = Buffer.concat([Buffer.from(type, "latin1"), data]);
   const out = Buffer.alloc(body.length + 8);
   out.writeUInt32BE(data.length, 0);

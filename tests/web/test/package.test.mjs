@@ -9,7 +9,7 @@ import { build } from "vite";
 
 import { launch, openPage, serve } from "../harness.mjs";
 import { packagePage } from "../fixtures.mjs";
-import { squarePng } from "../../../www/scripts/fashion.mjs";
+import { chunk, squarePng } from "../../../www/scripts/fashion.mjs";
 
 /** In the page: a run in colour, with what it showed. */
 const distilled = async (options = {}) => {
@@ -144,6 +144,37 @@ test("files of any kind are decoded", async (t) => {
     skipped: [["grey", true]],
     nothing: "data",
   });
+});
+
+test("small files give the same pixels whether the browser decodes bytes or files", async (t) => {
+  const rows = Buffer.from(Array.from({ length: 33 * 32 }, (_, at) => (at % 33 === 0 ? 0 : (at * 5) % 256)));
+  const linear = chunk("gAMA", Buffer.from([0, 1, 0x86, 0xa0]));
+  const turned = chunk("eXIf", Buffer.from("II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0", "latin1"));
+  const pages = Object.fromEntries([[], [linear], [turned]].map((more, at) => [`/${at}.png`, squarePng(32, 8, rows, more)]));
+  const { page } = await packagePage(t, { pages });
+  const [bytes, files] = await page.evaluate(async () => {
+    const picture = async (width, height, alpha) => {
+      const canvas = new OffscreenCanvas(width, height);
+      const context = canvas.getContext("2d");
+      for (let at = 0; at < 40; at++) {
+        context.fillStyle = `rgb(${(at * 67) % 256} ${(at * 131) % 256} ${(at * 29) % 256} / ${alpha})`;
+        context.fillRect((at * 7) % width, (at * 11) % height, 9, 5);
+      }
+      return canvas.convertToBlob({ type: "image/png" });
+    };
+    const sizes = [[32, 32, 1], [32, 32, 0.4], [45, 32, 1], [64, 64, 1], [20, 70, 0.7], [7, 9, 1]];
+    const pictures = await Promise.all([
+      ...sizes.map((size) => picture(...size)),
+      ...[0, 1, 2].map(async (at) => (await fetch(`/${at}.png`)).blob()),
+    ]);
+    const decoded = async () => [...(await attar.decode({ all: pictures }, { size: 32 })).pixels];
+    const ways = [await decoded()];
+    delete window.ImageDecoder;
+    ways.push(await decoded());
+    return ways;
+  });
+  assert.ok(new Set(bytes).size > 50);
+  assert.deepEqual(bytes, files);
 });
 
 /** A PNG file of black pixels, a bit each: small, however many there are. */

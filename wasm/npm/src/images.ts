@@ -1,7 +1,7 @@
 /** Sets of images: decoding, checking, choosing. */
 import { core } from "./core.js";
 import { aborted, attempt, AttarError } from "./errors.js";
-import { withRoom } from "./pixels.js";
+import { Beginnings, isPng, withRoom } from "./pixels.js";
 import type { DecodeOptions, ImageFiles, LabelledImages } from "./types.js";
 
 /** Bytes that are copied between two turns of the event loop: some milliseconds. */
@@ -88,6 +88,7 @@ export async function decode(files: ImageFiles, options: DecodeOptions): Promise
   }
   const classes = Object.keys(files);
   const all = classes.flatMap((name, label) => files[name]!.map((file) => ({ file, name, label })));
+  const beginnings = new Beginnings(all.map(({ file }) => file));
   const pictures = new Array<Uint8ClampedArray | undefined>(all.length);
   let grey = true;
   let next = 0;
@@ -98,7 +99,8 @@ export async function decode(files: ImageFiles, options: DecodeOptions): Promise
       if (signal?.aborted) throw aborted(signal);
       const { file, name } = all[at]!;
       try {
-        const rgba = await withRoom(file, () => picture(file, context));
+        const beginning = await beginnings.of(at);
+        const rgba = await withRoom(file, beginning, () => picture(file, beginning, context));
         pictures[at] = rgba;
         grey &&= isGrey(rgba);
       } catch (thrown) {
@@ -128,9 +130,9 @@ export async function decode(files: ImageFiles, options: DecodeOptions): Promise
 }
 
 /** RGBA of the middle of a file's image, resized to the context's square canvas. */
-async function picture(file: Blob, context: Context): Promise<Uint8ClampedArray> {
+async function picture(file: Blob, beginning: DataView, context: Context): Promise<Uint8ClampedArray> {
   const size = context.canvas.width;
-  const whole = await createImageBitmap(file);
+  const whole = await imageOf(file, beginning);
   try {
     const side = Math.min(whole.width, whole.height);
     const [x, y] = [(whole.width - side) >> 1, (whole.height - side) >> 1];
@@ -143,6 +145,20 @@ async function picture(file: Blob, context: Context): Promise<Uint8ClampedArray>
     }
   } finally {
     whole.close();
+  }
+}
+
+/** The whole image. Where all of a file is at hand, and the browser can decode bytes, it need not be read once more. */
+async function imageOf(file: Blob, beginning: DataView): Promise<ImageBitmap> {
+  if (file.size > beginning.byteLength || !isPng(beginning) || typeof ImageDecoder === "undefined") {
+    return createImageBitmap(file);
+  }
+  const decoder = new ImageDecoder({ data: beginning, type: "image/png" });
+  try {
+    const { image } = await decoder.decode();
+    return await createImageBitmap(image).finally(() => image.close());
+  } finally {
+    decoder.close();
   }
 }
 

@@ -1,12 +1,14 @@
-/** How many pixels a file has, by its header, and how many are decoded at once. */
+/** What the beginnings of files tell: how many pixels an image has, and so how many can be decoded at once. */
 import { AttarError } from "./errors.js";
 
 /** Pixels of the largest image that is decoded: 400 MB. All that are decoded at the same time have as many at most. */
 const MOST_PIXELS = 100e6;
 /** What is set aside for an image of a format that is not known here. */
 const UNKNOWN_PIXELS = MOST_PIXELS / 4;
-/** Where every format but JPEG has its size. */
-const HEAD = 16 << 10;
+/** Where every format but JPEG has its size; files of thumbnails are no longer. */
+const BEGINNING = 16 << 10;
+/** Files whose beginnings are read at once, since each read takes the browser a millisecond or two, however short it is. */
+const TOGETHER = 32;
 /** More than cameras write before the size. */
 const MOST_SEGMENTS = 1000;
 
@@ -15,17 +17,52 @@ interface Size {
   height: number;
 }
 
-/** Whether an image has more pixels than `decode` takes (100 million); known from its header, without decoding it. */
+/** Whether an image has more pixels than `decode` takes (100 million); known from its header, without decoding it. One that cannot be read is not. */
 export async function isTooLarge(file: Blob): Promise<boolean> {
-  return ((await pixelsOf(file)) ?? 0) > MOST_PIXELS;
+  const pixels = await view(file, 0, BEGINNING).then((beginning) => pixelsOf(file, beginning), () => undefined);
+  return (pixels ?? 0) > MOST_PIXELS;
+}
+
+/** Reads the beginnings of files, which are asked for in the order of the files. */
+export class Beginnings {
+  readonly #files: readonly Blob[];
+  #group = -1;
+  #views: Promise<DataView[]> = Promise.resolve([]);
+
+  constructor(files: readonly Blob[]) {
+    this.#files = files;
+  }
+
+  /** Of a small file, the whole; throws if the file cannot be read. */
+  async of(at: number): Promise<DataView> {
+    const group = Math.floor(at / TOGETHER);
+    if (group !== this.#group) {
+      this.#group = group;
+      this.#views = together(this.#files.slice(group * TOGETHER, (group + 1) * TOGETHER));
+    }
+    // Where one of them cannot be read, none is: then each is read by itself.
+    const views = await this.#views.catch(() => undefined);
+    return views?.[at % TOGETHER] ?? view(this.#files[at]!, 0, BEGINNING);
+  }
+}
+
+async function together(files: readonly Blob[]): Promise<DataView[]> {
+  const parts = files.map((file) => file.slice(0, BEGINNING));
+  const bytes = await new Blob(parts).arrayBuffer();
+  let at = 0;
+  return parts.map(({ size }) => new DataView(bytes, (at += size) - size, size));
+}
+
+export function isPng(beginning: DataView): boolean {
+  return text(beginning, 1, 3) === "PNG";
 }
 
 let free = MOST_PIXELS;
 let waiting: (() => void)[] = [];
 
 /** Decodes an image as soon as there is room for it. */
-export async function withRoom<T>(file: Blob, decode: () => Promise<T>): Promise<T> {
-  const pixels = (await pixelsOf(file)) ?? UNKNOWN_PIXELS;
+export async function withRoom<T>(file: Blob, beginning: DataView, decode: () => Promise<T>): Promise<T> {
+  const pixels = (await pixelsOf(file, beginning)) ?? UNKNOWN_PIXELS;
   if (pixels > MOST_PIXELS) {
     const [has, most] = [pixels, MOST_PIXELS].map((count) => Math.round(count / 1e6));
     throw new AttarError("limit", `the image has ${has} million pixels: give at most ${most} million`);
@@ -42,22 +79,24 @@ export async function withRoom<T>(file: Blob, decode: () => Promise<T>): Promise
   }
 }
 
-async function pixelsOf(file: Blob): Promise<number | undefined> {
-  const size = await sizeOf(file).catch(() => undefined);
+async function pixelsOf(file: Blob, beginning: DataView): Promise<number | undefined> {
+  const size = await sizeOf(file, beginning).catch(() => undefined);
   return size && size.width * size.height;
 }
 
-async function sizeOf(file: Blob): Promise<Size | undefined> {
-  const head = await view(file, 0, HEAD);
-  const text = (at: number, length: number): string =>
-    String.fromCharCode(...new Uint8Array(head.buffer, at, Math.max(0, Math.min(length, head.byteLength - at))));
-  if (text(1, 3) === "PNG") return { width: head.getUint32(16), height: head.getUint32(20) };
-  if (text(0, 3) === "GIF") return { width: head.getUint16(6, true), height: head.getUint16(8, true) };
-  if (text(0, 2) === "BM") return { width: Math.abs(head.getInt32(18, true)), height: Math.abs(head.getInt32(22, true)) };
-  if (text(0, 4) === "RIFF" && text(8, 4) === "WEBP") return webp(head, text(12, 4));
-  if (text(4, 4) === "ftyp") return largest(head, text(0, HEAD));
+async function sizeOf(file: Blob, head: DataView): Promise<Size | undefined> {
+  if (isPng(head)) return { width: head.getUint32(16), height: head.getUint32(20) };
+  if (text(head, 0, 3) === "GIF") return { width: head.getUint16(6, true), height: head.getUint16(8, true) };
+  if (text(head, 0, 2) === "BM") return { width: Math.abs(head.getInt32(18, true)), height: Math.abs(head.getInt32(22, true)) };
+  if (text(head, 0, 4) === "RIFF" && text(head, 8, 4) === "WEBP") return webp(head, text(head, 12, 4));
+  if (text(head, 4, 4) === "ftyp") return largest(head, text(head, 0, BEGINNING));
   if (head.getUint16(0) === 0xffd8) return jpeg(file, head);
   return undefined;
+}
+
+function text(view: DataView, at: number, length: number): string {
+  const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+  return String.fromCharCode(...bytes.subarray(at, at + length));
 }
 
 function webp(head: DataView, chunk: string): Size | undefined {
