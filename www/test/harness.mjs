@@ -2,7 +2,7 @@
 // is loaded, no task that holds the page up.
 
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -127,9 +127,17 @@ export function folderOfPictures(perClass, classes = undefined) {
   return folderOf(entries.filter(({ path }) => !classes || classes.includes(path.split("/")[0])));
 }
 
+const files = mkdtempSync(join(tmpdir(), "attar-demo-"));
+process.on("exit", () => rmSync(files, { recursive: true, force: true }));
+
+/** A folder of its own, until the tests of a file are done. */
+function newFolder() {
+  return mkdtempSync(join(files, "test-"));
+}
+
 /** A new folder with these files, `{ path, data }`. */
 export function folderOf(entries) {
-  const folder = join(mkdtempSync(join(tmpdir(), "attar-demo-")), "pictures");
+  const folder = join(newFolder(), "pictures");
   for (const { path, data } of entries) {
     const target = join(folder, path);
     mkdirSync(dirname(target), { recursive: true });
@@ -152,7 +160,7 @@ export async function drop(page, paths) {
 /** Clicks, and saves what is downloaded under this name. */
 export async function download(page, selector, name) {
   const [file] = await Promise.all([page.waitForEvent("download"), page.click(selector)]);
-  const path = join(mkdtempSync(join(tmpdir(), "attar-demo-")), name);
+  const path = join(newFolder(), name);
   await file.saveAs(path);
   return path;
 }
