@@ -14,6 +14,7 @@ import { RunView } from "./run-view.ts";
 import { judge, SettingsForm } from "./settings.ts";
 import { startShell } from "./shell.ts";
 import { openStore, type SavedRun, type Store } from "./store.ts";
+import { thumbnailsAfter } from "./thumbnails.ts";
 import type { Sets } from "./judgement.ts";
 
 const classes = new ClassList();
@@ -71,7 +72,9 @@ async function begin(): Promise<void> {
   const { signal, onProgress } = run.reading();
   showJudgement();
   try {
-    const { train, test, originals, skipped } = await prepare(classes.all, settings, signal, onProgress);
+    const prepared = prepare(classes.all, settings, signal, onProgress);
+    thumbnailsAfter(prepared);
+    const { train, test, originals, skipped } = await prepared;
     for (const sentence of skipped) {
       run.note(sentence);
     }

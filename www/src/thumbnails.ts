@@ -1,6 +1,6 @@
 // Small views of pictures, made only for what is on the screen.
 
-import { isTooLarge } from "attar/inlined";
+import { decode, type LabelledImages } from "attar/inlined";
 
 /** Side of a picture and space between two, as the style sheet has them. */
 const SIDE = 44;
@@ -16,12 +16,24 @@ const observer = new IntersectionObserver(
       if (isIntersecting && row) {
         waiting.delete(target);
         observer.unobserve(target);
-        void fill(row);
+        after(() => fill(row));
       }
     }
   },
   { rootMargin: "200px" },
 );
+
+/** Rows are drawn one after another: all that are on the screen at once would make each of them late. */
+let queue: Promise<unknown> = Promise.resolve();
+
+function after(work: () => Promise<unknown>): void {
+  queue = queue.then(work).catch(() => undefined);
+}
+
+/** Has thumbnails wait until this is done: it reads the same files, and somebody waits for it. */
+export function thumbnailsAfter(work: Promise<unknown>): void {
+  after(() => work);
+}
 
 interface Row {
   canvas: HTMLCanvasElement;
@@ -64,37 +76,49 @@ function spread(files: readonly File[], most: number): File[] {
   return shown;
 }
 
+/** Draws the middles of the pictures, which are what a run sees of them. */
 async function fill({ canvas, files }: Row): Promise<void> {
   const context = canvas.getContext("2d");
+  if (!context || !canvas.isConnected) {
+    return;
+  }
+  const skipped = new Set<Blob>();
+  const nothing = { channels: 1 as const, pixels: new Uint8Array() };
+  // Where not one can be read, there is no set.
+  const read = await decode({ row: [...files] }, { size: SIDE, onSkipped: (file) => skipped.add(file) }).catch(() => nothing);
+  let next = 0;
   for (const [index, file] of files.entries()) {
-    if (!context || !canvas.isConnected) {
-      return;
-    }
-    try {
-      if (await isTooLarge(file)) {
-        unreadable(context, place(index));
-        continue;
-      }
-      // With one side given, the other keeps the proportion; the browser decodes beside this thread.
-      const bitmap = await createImageBitmap(file, { resizeHeight: SIDE, resizeQuality: "medium" });
-      picture(context, place(index), bitmap);
-      bitmap.close();
-    } catch {
+    if (skipped.has(file)) {
       unreadable(context, place(index));
+    } else {
+      context.putImageData(picture(read, next), place(index), 0);
+      next += 1;
     }
   }
+  roundCorners(context, files.length);
 }
 
-/** The middle of a picture, which is what a run sees of it. */
-function picture(context: CanvasRenderingContext2D, x: number, bitmap: ImageBitmap): void {
-  const side = Math.min(bitmap.width, bitmap.height);
-  context.save();
+function picture({ channels, pixels }: Pick<LabelledImages, "channels" | "pixels">, index: number): ImageData {
+  const plane = SIDE * SIDE;
+  const start = index * channels * plane;
+  const image = new ImageData(SIDE, SIDE);
+  for (let at = 0; at < plane; at += 1) {
+    for (let channel = 0; channel < 3; channel += 1) {
+      image.data[4 * at + channel] = pixels[start + (channels === 3 ? channel * plane : 0) + at] ?? 0;
+    }
+    image.data[4 * at + 3] = 255;
+  }
+  return image;
+}
+
+/** Keeps of what is drawn only what is inside of rounded squares. */
+function roundCorners(context: CanvasRenderingContext2D, count: number): void {
+  context.globalCompositeOperation = "destination-in";
   context.beginPath();
-  context.roundRect(x, 0, SIDE, SIDE, CORNER);
-  context.clip();
-  const [left, top] = [(bitmap.width - side) / 2, (bitmap.height - side) / 2];
-  context.drawImage(bitmap, left, top, side, side, x, 0, SIDE, SIDE);
-  context.restore();
+  for (let index = 0; index < count; index += 1) {
+    context.roundRect(place(index), 0, SIDE, SIDE, CORNER);
+  }
+  context.fill();
 }
 
 function unreadable(context: CanvasRenderingContext2D, x: number): void {
