@@ -21,22 +21,20 @@ export async function prepare(
   onProgress: (done: number, total: number) => void,
 ): Promise<Prepared> {
   const files: ImageFiles = Object.fromEntries(classes.map(({ name, files: own }) => [name, [...own]]));
-  const unread: File[] = [];
+  const failed = new Set<Blob>();
   const images = await decode(files, {
     size: settings.size,
     signal,
     onProgress,
-    onSkipped: (file) => {
-      if (file instanceof File) {
-        unread.push(file);
-      }
-    },
+    onSkipped: (file) => failed.add(file),
   });
   requireTwo(images);
   const { train, test } = await split(images, HELD_OUT, settings.seed);
   const all = classes.flatMap((one) => one.files);
-  const bytes = all.reduce((sum, { size }) => sum + size, 0) - unread.reduce((sum, { size }) => sum + size, 0);
-  return { train, test, originals: { pictures: all.length - unread.length, bytes }, skipped: await reasons(unread) };
+  const read = all.filter((file) => !failed.has(file));
+  const bytes = read.reduce((sum, { size }) => sum + size, 0);
+  const skipped = await reasons(all.filter((file) => failed.has(file)));
+  return { train, test, originals: { pictures: read.length, bytes }, skipped };
 }
 
 /** Pictures that could not be read may have left a class with too few. */

@@ -1,6 +1,8 @@
 // What happens to real visitors: no network, broken files, thousands of pictures, a second tab, a tab in the background.
 
 import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { firstOfEach, zip } from "../scripts/fashion.mjs";
 import { asking, folderOf, LONGEST_TASK, longestTask, ready, start, wellBehaved } from "./harness.mjs";
@@ -90,15 +92,17 @@ test("pictures that cannot be read are left out and named", async () => {
     ...pictures,
     { path: "Bag/torn.png", data: pictures[0].data.subarray(0, 40) },
     { path: "Dress/empty.jpg", data: Buffer.alloc(0) },
+    { path: "Dress/gone.png", data: pictures[0].data },
     { path: "Dress/huge.png", data: claimingSide(pictures[0].data, 16_000) },
   ]);
   await page.setInputFiles("#choose-folder", folder);
   await page.waitForSelector(".card");
+  rmSync(join(folder, "Dress/gone.png"));
   await page.click("#start");
   await running(page);
   assert.match(
     await page.textContent("#run-messages"),
-    /2 pictures could not be read and were left out: “torn\.png”, “empty\.jpg”\.1 picture has more than 100 million pixels and was left out: “huge\.png”\./,
+    /3 pictures could not be read and were left out: “torn\.png”, “empty\.jpg”, “gone\.png”\.1 picture has more than 100 million pixels and was left out: “huge\.png”\./,
   );
   await page.click("#cancel");
   await wellBehaved(opened);

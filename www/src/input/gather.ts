@@ -36,7 +36,7 @@ export async function fromDrop(transfer: DataTransfer): Promise<Gathering> {
     if (entry instanceof File) {
       found.push({ path: entry.name, file: entry });
     } else if (entry) {
-      await walk(entry, "", found);
+      await walk([entry], "", found);
     }
   }
   return sort(found);
@@ -47,20 +47,23 @@ export async function fromFiles(files: Iterable<File>): Promise<Gathering> {
   return sort([...files].map((file) => ({ path: file.webkitRelativePath || file.name, file })));
 }
 
-async function walk(entry: FileSystemEntry, parent: string, found: Found[]): Promise<void> {
-  const path = parent === "" ? entry.name : `${parent}/${entry.name}`;
-  if (found.length > MOST_PICTURES || hidden(path)) {
-    return;
-  }
-  if (isFile(entry)) {
-    found.push({ path, file: await new Promise<File>((resolve, reject) => entry.file(resolve, reject)) });
-  } else if (isFolder(entry)) {
-    const reader = entry.createReader();
+/** Finds the files among these entries of a folder, which are opened together, then those in its folders. */
+async function walk(entries: readonly FileSystemEntry[], parent: string, found: Found[]): Promise<void> {
+  const path = ({ name }: FileSystemEntry): string => (parent === "" ? name : `${parent}/${name}`);
+  const seen = entries.filter((entry) => !hidden(path(entry)));
+  const open = async (entry: FileSystemFileEntry): Promise<Found> => ({
+    path: path(entry),
+    file: await new Promise<File>((resolve, reject) => entry.file(resolve, reject)),
+  });
+  found.push(...(await Promise.all(seen.filter(isFile).map(open))));
+  for (const folder of seen.filter(isFolder)) {
+    const reader = folder.createReader();
     // A reader gives at most a hundred entries at a time, and an empty list at the end.
     for (let batch = await next(reader); batch.length > 0; batch = await next(reader)) {
-      for (const child of batch) {
-        await walk(child, path, found);
+      if (found.length > MOST_PICTURES) {
+        return;
       }
+      await walk(batch, path(folder), found);
     }
   }
 }
@@ -81,6 +84,8 @@ function next(reader: FileSystemDirectoryReader): Promise<FileSystemEntry[]> {
 async function sort(found: Found[]): Promise<Gathering> {
   const gathering: Gathering = { pictures: [], problems: [] };
   let others = 0;
+  // File systems list in any order; a run of the same pictures and seed is to be the same.
+  found.sort((a, b) => (a.path < b.path ? -1 : 1));
   for (const { path, file } of found) {
     if (hidden(path)) {
       continue;
