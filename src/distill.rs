@@ -168,13 +168,16 @@ impl Distillation {
     /// [`Error::NonFinite`] if the run has diverged: the canvases of the last good iteration are kept, and
     /// [`Distillation::finish`] gives them. Errors of the engine.
     pub async fn advance(&mut self) -> Result<Option<Progress>> {
-        let iterated = self.method.as_ref().is_some_and(|method| method.iteration() >= self.recipe.iterations);
+        let iteration = self.method.as_ref().map(|method| method.iteration());
+        let iterated = iteration.is_some_and(|iteration| iteration >= self.recipe.iterations);
         // A pool trained alongside need not be complete, unless all of it is to give soft labels.
         if iterated && self.recipe.labels == Labels::Hard {
             return Ok(None);
         }
         let moves = self.method.is_some() && !iterated;
-        let pool = self.train().await?;
+        // Somebody waits for the first change.
+        let alone = moves && iteration == Some(0);
+        let pool = if alone { self.training.as_ref().map(PoolTraining::progress) } else { self.train().await? };
         if moves {
             return self.iterate(pool).await;
         }

@@ -193,7 +193,7 @@ fn micro_batches_change_a_training_by_rounding_alone() {
 }
 
 /// Alongside its pool a run moves canvases from the first unit on, calibrates once a network is trained, and has soft
-/// labels of the whole pool even if its iterations end before.
+/// labels of the whole pool even if its iterations end before. The first iteration does not wait for training.
 #[test]
 fn a_pool_trained_alongside_is_used_as_it_grows() {
     let data = squares(1);
@@ -203,8 +203,11 @@ fn a_pool_trained_alongside_is_used_as_it_grows() {
         Distillation::new(recipe, &data, engine()).expect("the recipe fits")
     };
     let mut run = alongside(&["iterations=8"]);
-    let first = block_on(run.advance()).expect("it goes on").expect("there is work");
-    assert_eq!((first.phase, first.pool), (Phase::Distill, Some((1, 16))));
+    let mut unit = || block_on(run.advance()).expect("it goes on").expect("there is work");
+    let first: Vec<_> = std::iter::repeat_with(&mut unit).take_while(|unit| unit.losses.is_none()).collect();
+    assert!(first.iter().any(|unit| unit.updated));
+    assert!(first.iter().all(|unit| (unit.phase, unit.pool) == (Phase::Distill, Some((0, 16)))), "{first:?}");
+    assert_eq!(unit().pool, Some((1, 16)));
     let losses = finish(&mut run).losses;
     assert!(losses[0].calibration == 0.0 && losses[7].calibration > 0.0, "{losses:?}");
 
