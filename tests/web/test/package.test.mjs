@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
 import { fileURLToPath } from "node:url";
 
-import { build } from "vite";
+import { build, createServer } from "vite";
 
 import { launch, openPage, serve } from "../harness.mjs";
 import { packagePage } from "../fixtures.mjs";
@@ -54,26 +55,44 @@ test("the inlined entry needs no request, under a policy that allows none", asyn
   assert.deepEqual(errors, []);
 });
 
-test("Vite builds an application of it", async (t) => {
+/** A folder with an application that has the packed package installed, as any other's. */
+async function application(t) {
   const folder = await mkdtemp(join(tmpdir(), "attar-vite-"));
   t.after(() => rm(folder, { recursive: true }));
-  await writeFile(join(folder, "index.html"), `<!doctype html><script type="module" src="./main.js"></script>`);
-  const images = fileURLToPath(new URL("../../../wasm/npm/test/images.mjs", import.meta.url));
-  const imports = `import * as attar from "attar"; import { quick, stripes } from ${JSON.stringify(images)};`;
+  const npm = (cwd, ...options) => execFileSync("npm", options, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+  const its = fileURLToPath(new URL("../../../wasm/npm/", import.meta.url));
+  const [{ filename }] = JSON.parse(npm(its, "pack", "--json", "--ignore-scripts", "--pack-destination", folder));
+  await writeFile(join(folder, "package.json"), `{ "private": true, "type": "module" }`);
+  npm(folder, "install", "--offline", "--no-audit", "--no-fund", `./${filename}`);
+  await copyFile(join(its, "test/images.mjs"), join(folder, "images.mjs"));
+  const icon = `<link rel="icon" href="data:,">`;
+  await writeFile(join(folder, "index.html"), `<!doctype html>${icon}<script type="module" src="./main.js"></script>`);
+  const imports = `import * as attar from "attar"; import { quick, stripes } from "./images.mjs";`;
   await writeFile(join(folder, "main.js"), `${imports} Object.assign(window, { attar, quick, stripes });`);
-  const attar = fileURLToPath(new URL("../node_modules/attar", import.meta.url));
-  await build({ root: folder, base: "./", logLevel: "error", resolve: { alias: { attar } } });
-  const server = await serve(join(folder, "dist"));
+  return folder;
+}
+
+/** Distils at this address. */
+async function distilsAt(t, url) {
   const browser = await launch({ webgpu: false });
-  t.after(async () => {
-    await browser.close();
-    server.close();
-  });
-  const { page, errors } = await openPage(browser, server.url);
+  t.after(() => browser.close());
+  const { page, errors } = await openPage(browser, url);
   await page.waitForFunction(() => window.attar);
   const { last, moved } = await page.evaluate(distilled);
   assert.deepEqual([last.done, moved], [3, true]);
   assert.deepEqual(errors, []);
+}
+
+test("an application that installs it is built by Vite, and served by it while it is written", async (t) => {
+  const folder = await application(t);
+  await build({ root: folder, base: "./", logLevel: "error" });
+  const built = await serve(join(folder, "dist"));
+  t.after(() => built.close());
+  await distilsAt(t, built.url);
+  const written = await createServer({ root: folder, logLevel: "error", server: { host: "127.0.0.1" } });
+  t.after(() => written.close());
+  await written.listen();
+  await distilsAt(t, written.resolvedUrls.local[0]);
 });
 
 test("the page stays responsive, and images move within three seconds", async (t) => {
