@@ -248,6 +248,15 @@ test("workers of one's own, buffers handed over, and the page's own thread", asy
     return { distinct: new Set(all).size, left: images.pixels.length };
   });
   assert.deepEqual(bytes, { distinct: 1, left: 0 });
+  const accuracies = await page.evaluate(async () => {
+    const settings = { repeats: 1, width: 4, mostSteps: 4, seed: 1, engine: "cpu" };
+    const mean = async (train, test, options) => (await attar.evaluate(train, test, { ...settings, ...options })).mean;
+    const [train, test] = [stripes(), stripes({ seed: 2 })];
+    const copied = await mean(train, test);
+    const left = [train.pixels.length > 0];
+    return { same: copied === (await mean(train, test, { transfer: true })), left: [...left, train.pixels.length, test.labels.length] };
+  });
+  assert.deepEqual(accuracies, { same: true, left: [true, 0, 0] });
   assert.deepEqual(errors, []);
 });
 

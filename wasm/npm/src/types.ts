@@ -153,6 +153,8 @@ export interface EvaluateOptions {
   signal?: AbortSignal;
   onProgress?(done: number, total: number): void;
   worker?: WorkerChoice;
+  /** Hands the arrays of `LabelledImages` over instead of copies, as in DistillOptions. */
+  transfer?: boolean;
 }
 
 export interface Accuracy {
