@@ -42,12 +42,16 @@ export function greyPng({ pixels, width, height }, side = width) {
   return squarePng(side, 8, rows);
 }
 
-/** A grey PNG file of so many bits a pixel, from its rows, each after the byte that tells its filter, with these chunks too. */
-export function squarePng(side, bits, rows, more = []) {
+const GREY = 0;
+/** Red, green and blue. */
+export const COLOUR = 2;
+
+/** A PNG file of so many bits a value, from its rows, each after the byte that tells its filter, with these chunks too. */
+export function squarePng(side, bits, rows, { kind = GREY, more = [] } = {}) {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(side, 0);
   header.writeUInt32BE(side, 4);
-  header.set([bits, 0, 0, 0, 0], 8);
+  header.set([bits, kind, 0, 0, 0], 8);
   const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
   return Buffer.concat([
     signature,

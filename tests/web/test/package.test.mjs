@@ -169,7 +169,7 @@ test("small files give the same pixels whether the browser decodes bytes or file
   const rows = Buffer.from(Array.from({ length: 33 * 32 }, (_, at) => (at % 33 === 0 ? 0 : (at * 5) % 256)));
   const linear = chunk("gAMA", Buffer.from([0, 1, 0x86, 0xa0]));
   const turned = chunk("eXIf", Buffer.from("II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0", "latin1"));
-  const pages = Object.fromEntries([[], [linear], [turned]].map((more, at) => [`/${at}.png`, squarePng(32, 8, rows, more)]));
+  const pages = Object.fromEntries([[], [linear], [turned]].map((more, at) => [`/${at}.png`, squarePng(32, 8, rows, { more })]));
   const { page } = await packagePage(t, { pages });
   const [bytes, files] = await page.evaluate(async () => {
     const picture = async (width, height, alpha) => {
