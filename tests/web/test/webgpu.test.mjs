@@ -19,27 +19,36 @@ async function suite(browser, url) {
   return page;
 }
 
-test("WebGPU in Chromium", async (t) => {
-  const browser = await launch();
-  t.after(() => browser.close());
+/** Browsers that take turns: an adapter on the processor compiles each shader on one core. */
+const BROWSERS = 2;
+
+test("WebGPU in Chromium", { concurrency: BROWSERS }, async (t) => {
   const server = await serve(folder, { pages: { "/": PAGE } });
   t.after(() => server.close());
-  let page = await suite(browser, server.url);
-  const names = await page.evaluate(() => globalThis.suite.names());
-  for (const [index, name] of names.entries()) {
-    await t.test(name, async () => {
-      try {
-        await page.evaluate(async (index) => {
-          globalThis.suite.record(index);
-          await globalThis.suite.play();
-          globalThis.suite.replay(index);
-        }, index);
-      } catch (failure) {
-        // After a trap the module's memory may hold anything.
-        await page.close();
-        page = await suite(browser, server.url);
-        throw failure;
-      }
-    });
-  }
+  const free = await Promise.all(
+    Array.from({ length: BROWSERS }, async () => {
+      const browser = await launch();
+      t.after(() => browser.close());
+      return { browser, page: await suite(browser, server.url) };
+    }),
+  );
+  const names = await free[0].page.evaluate(() => globalThis.suite.names());
+  const play = async (index) => {
+    const one = free.pop();
+    try {
+      await one.page.evaluate(async (index) => {
+        globalThis.suite.record(index);
+        await globalThis.suite.play();
+        globalThis.suite.replay(index);
+      }, index);
+    } catch (failure) {
+      // After a trap the module's memory may hold anything.
+      await one.page.close();
+      one.page = await suite(one.browser, server.url);
+      throw failure;
+    } finally {
+      free.push(one);
+    }
+  };
+  await Promise.all(names.map((name, index) => t.test(name, () => play(index))));
 });
