@@ -19,7 +19,10 @@ const ATTAR = process.env.ATTAR_CLI ?? fileURLToPath(new URL("../../../target/re
 // passes a single unit that one whose input is zero up to rounding moves a picture by more than is allowed here.
 const SETTINGS = { images_per_class: 4, seed: 11, "network.width": 16, "pool.networks": 2, "pool.epochs": 4, "pool.training.batch": 32, "method.frequencies": 256, "method.real_batch": 32 };
 
-/** Grey images as the command line reads them from IDX files, and colour ones as it reads them from folders; an iteration is an update of each class, and more. */
+/**
+ * Grey images as the command line reads them from IDX files, and colour ones as it reads them from folders. An iteration is
+ * an update of each class, or several.
+ */
 const KINDS = [
   { name: "grey, 16 x 16", set: { channels: 1, size: 16, classes: 3 }, iterations: 10, write: writeIdx },
   { name: "colour, 32 x 32", set: { channels: 3, size: 32, classes: 2 }, iterations: 10, write: writeFolder },

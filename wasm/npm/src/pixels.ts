@@ -17,7 +17,10 @@ interface Size {
   height: number;
 }
 
-/** Whether an image has more pixels than `decode` takes (100 million); known from its header, without decoding it. One that cannot be read is not. */
+/**
+ * Whether an image has more pixels than `decode` takes (100 million); known from its header, without decoding it. One that
+ * cannot be read has not.
+ */
 export async function isTooLarge(file: Blob): Promise<boolean> {
   const pixels = await view(file, 0, BEGINNING).then((beginning) => pixelsOf(file, beginning), () => undefined);
   return (pixels ?? 0) > MOST_PIXELS;
