@@ -100,9 +100,9 @@ pub struct PoolRecipe {
 pub enum PoolTiming {
     /// Before the first iteration.
     Before,
-    /// A batch with each unit of the method after its first iteration. It begins with initial networks and looks through
-    /// trained ones as they are finished: the first canvases can be seen at once. What is not trained when the iterations end stays so, unless
-    /// the labels are to be soft.
+    /// A batch with each unit of the method after its first iteration, which begins with initial networks and looks through
+    /// trained ones as they are finished: the first canvases can be seen at once. What is not trained when the iterations
+    /// end stays so, unless the labels are to be soft.
     Alongside,
 }
 
