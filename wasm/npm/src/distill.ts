@@ -1,7 +1,8 @@
 import { core } from "./core.js";
+import { decode } from "./decode.js";
 import { distilledOf } from "./distilled.js";
 import { aborted, attempt, AttarError, attarError } from "./errors.js";
-import { checkImages, copyOf, decode, isLabelled, plain } from "./images.js";
+import { checkImages, copyOf, isLabelled, plain } from "./images.js";
 import type { DistillRequest, JobControl, Sink } from "./protocol.js";
 import { abortable, JobError, startJob } from "./start.js";
 import type { Distilled, DistillOptions, ImageFiles, LabelledImages, PartialRecipe, Progress, Recipe, Run } from "./types.js";
