@@ -90,7 +90,7 @@ pub fn flagged(mut command: Command) -> Command {
     command
 }
 
-/// What tests on WebGPU in a browser load, as a JavaScript module in [`browser_tests`].
+/// What tests of engines in a browser load, as a JavaScript module in [`browser_tests`].
 pub fn build_browser_tests() -> Vec<Command> {
     let mut compile = build();
     compile.args(["--features", "webgpu"]);
@@ -99,7 +99,7 @@ pub fn build_browser_tests() -> Vec<Command> {
 
 /// Where [`build_browser_tests`] puts it.
 pub fn browser_tests() -> PathBuf {
-    folder().join("webgpu-tests")
+    folder().join("browser-tests")
 }
 
 /// Makes a JavaScript module of a WebAssembly file.

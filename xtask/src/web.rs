@@ -128,7 +128,7 @@ fn node_tests(folder: &str) -> Command {
     command.current_dir(root().join(folder)).args(["--test", "--test-reporter=tap"]);
     // Built by the tests before these; results are compared with it.
     command.env("ATTAR_CLI", target().join("release").join(format!("attar{EXE_SUFFIX}")));
-    command.env("ATTAR_WEBGPU_TESTS", wasm::browser_tests());
+    command.env("ATTAR_BROWSER_TESTS", wasm::browser_tests());
     command.args(test_files(&root().join(folder).join("test")));
     command
 }

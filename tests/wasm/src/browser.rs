@@ -1,11 +1,11 @@
-//! What the page of `tests/web` calls: one test after another on WebGPU. A test is `record`ed, `play`ed and `replay`ed
-//! (see [`crate::tape`]), so that a failure is a trap that the page can catch.
+//! What the page of `tests/web` calls: one test after another on WebGPU, then on the CPU. A test is `record`ed, `play`ed and
+//! `replay`ed (see [`crate::tape`]), so that a failure is a trap that the page can catch.
 
 use std::{cell::RefCell, sync::Arc};
 
 use attar::{
     bench::{ConvNet, Pass},
-    engine::{Engine, Host, webgpu::WebGpu},
+    engine::{Engine, Host, open, webgpu::WebGpu},
 };
 use wasm_bindgen::prelude::*;
 
@@ -15,10 +15,10 @@ use crate::{
     tests_on,
 };
 
-/// How many random programs the engine has to agree on: each is a handful of shaders to compile.
+/// How many random programs each engine has to agree on: on WebGPU each is a handful of shaders to compile.
 const PROGRAMS: usize = 40;
 
-const NAME: &str = "webgpu";
+const ENGINES: [&str; 2] = ["webgpu", "cpu"];
 
 thread_local! {
     static RECORDING: RefCell<Recording> = RefCell::default();
@@ -34,34 +34,44 @@ fn say_panics() {
     std::panic::set_hook(Box::new(|panic| wasm_bindgen::throw_str(&panic.to_string())));
 }
 
-/// What tests there are.
+/// What tests there are, on one engine after the other.
 #[wasm_bindgen]
 pub fn names() -> Vec<String> {
-    tests(&Arc::new(Tape::recording(NAME))).into_iter().map(|test| test.name).collect()
+    let on = |name| tests(&Arc::new(Tape::recording(name))).into_iter().map(|test| test.name);
+    ENGINES.into_iter().flat_map(on).collect()
+}
+
+/// The engine of a test, and the test on a tape of that engine.
+fn place(index: usize) -> (&'static str, usize) {
+    let each = names().len() / ENGINES.len();
+    (ENGINES[index / each], index % each)
 }
 
 /// The first time: finds out what a test asks for.
 #[wasm_bindgen]
 pub fn record(index: usize) {
     say_panics();
-    let tape = Arc::new(Tape::recording(NAME));
-    (tests(&tape)[index].body)();
+    let (name, test) = place(index);
+    let tape = Arc::new(Tape::recording(name));
+    (tests(&tape)[test].body)();
     RECORDING.set(tape.take());
 }
 
-/// Asks the GPU for it.
+/// Asks its engine for it.
 #[wasm_bindgen]
-pub async fn play() -> Result<(), JsError> {
-    let engine = WebGpu::open().await?;
-    ANSWERS.set(RECORDING.take().play(&engine).await?);
+pub async fn play(index: usize) -> Result<(), JsError> {
+    let (name, _) = place(index);
+    let engine = open(name).await?;
+    ANSWERS.set(RECORDING.take().play(engine.as_ref()).await?);
     Ok(())
 }
 
 /// The second time: checks the answers.
 #[wasm_bindgen]
 pub fn replay(index: usize) {
-    let tape = Arc::new(Tape::replaying(NAME, ANSWERS.take()));
-    (tests(&tape)[index].body)();
+    let (name, test) = place(index);
+    let tape = Arc::new(Tape::replaying(name, ANSWERS.take()));
+    (tests(&tape)[test].body)();
 }
 
 /// Milliseconds of each of `count` steps of ConvNet-D3, with the gradient of its images or, if `all`, with those of its

@@ -1,6 +1,6 @@
 //! The parity checks and random programs of `tests/`, in WebAssembly: under Node on the engines that are never waited for
-//! (`run.mjs` here), and with the feature `webgpu` in a browser on that one (`tests/web`). A test that fails panics, which
-//! is a trap there.
+//! (`run.mjs` here), and with the feature `webgpu` in a browser, on WebGPU and on the CPU (`tests/web`). A test that fails
+//! panics, which is a trap there.
 #![cfg(target_arch = "wasm32")]
 
 #[cfg(feature = "webgpu")]

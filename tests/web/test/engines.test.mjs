@@ -1,13 +1,13 @@
-// The parity checks and random programs of `tests/`, on WebGPU in Chromium (the crate in `tests/wasm`).
+// The parity checks and random programs of `tests/`, on WebGPU and on the CPU in Chromium (the crate in `tests/wasm`).
 import test from "node:test";
 import { fileURLToPath } from "node:url";
 
 import { launch, openPage, serve } from "../harness.mjs";
 
 const folder =
-  process.env.ATTAR_WEBGPU_TESTS ?? fileURLToPath(new URL("../../../target/wasm-simd/webgpu-tests", import.meta.url));
+  process.env.ATTAR_BROWSER_TESTS ?? fileURLToPath(new URL("../../../target/wasm-simd/browser-tests", import.meta.url));
 
-const PAGE = "<!doctype html><title>WebGPU</title>";
+const PAGE = "<!doctype html><title>Engines</title>";
 
 /** A page with the suite in it. */
 async function suite(browser, url) {
@@ -22,7 +22,7 @@ async function suite(browser, url) {
 /** Browsers that take turns: an adapter on the processor compiles each shader on one core. */
 const BROWSERS = 2;
 
-test("WebGPU in Chromium", { concurrency: BROWSERS }, async (t) => {
+test("the engines in Chromium", { concurrency: BROWSERS }, async (t) => {
   const server = await serve(folder, { pages: { "/": PAGE } });
   t.after(() => server.close());
   const free = await Promise.all(
@@ -38,7 +38,7 @@ test("WebGPU in Chromium", { concurrency: BROWSERS }, async (t) => {
     try {
       await one.page.evaluate(async (index) => {
         globalThis.suite.record(index);
-        await globalThis.suite.play();
+        await globalThis.suite.play(index);
         globalThis.suite.replay(index);
       }, index);
     } catch (failure) {
