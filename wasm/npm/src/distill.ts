@@ -2,7 +2,7 @@ import { core } from "./core.js";
 import { decode } from "./decode.js";
 import { distilledOf } from "./distilled.js";
 import { aborted, attempt, AttarError, attarError } from "./errors.js";
-import { checkImages, copyOf, isLabelled, plain } from "./images.js";
+import { checkImages, given, isLabelled } from "./images.js";
 import type { DistillRequest, JobControl, Sink } from "./protocol.js";
 import { abortable, JobError, startJob } from "./start.js";
 import type { Distilled, DistillOptions, ImageFiles, LabelledImages, PartialRecipe, Progress, Recipe, Run } from "./types.js";
@@ -138,7 +138,7 @@ async function requestOf(images: LabelledImages | ImageFiles, options: DistillOp
   const recipe = await suitedRecipe(set, options.imagesPerClass, changes(options));
   const request: DistillRequest = {
     kind: "distill",
-    images: own || options.transfer ? plain(set) : await copyOf(set),
+    images: await given(set, own || options.transfer),
     recipe,
     engine: options.engine ?? "auto",
   };

@@ -1,5 +1,5 @@
 import { aborted } from "./errors.js";
-import { checkImages, copyOf, plain } from "./images.js";
+import { checkImages, given } from "./images.js";
 import type { EvaluateRequest } from "./protocol.js";
 import { abortable, startJob } from "./start.js";
 import type { Accuracy, Distilled, EvaluateOptions, LabelledImages } from "./types.js";
@@ -10,11 +10,10 @@ export async function evaluate(trainOn: Distilled | LabelledImages, test: Labell
   if (signal?.aborted) throw aborted(signal);
   checkImages(test);
   if (!("bytes" in trainOn)) checkImages(trainOn);
-  const given = async (images: LabelledImages) => (options.transfer ? plain(images) : copyOf(images));
   const request: EvaluateRequest = {
     kind: "evaluate",
-    trainOn: "bytes" in trainOn ? { file: trainOn.bytes.slice() } : { images: await given(trainOn) },
-    test: await given(test),
+    trainOn: "bytes" in trainOn ? { file: trainOn.bytes.slice() } : { images: await given(trainOn, options.transfer) },
+    test: await given(test, options.transfer),
     settings: {
       protocol,
       repeats,

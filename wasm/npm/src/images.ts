@@ -22,7 +22,7 @@ export function checkImages(images: LabelledImages): void {
 }
 
 /** A copy to be handed over, made in pieces so that a page stays responsive. */
-export async function copyOf(images: LabelledImages): Promise<LabelledImages> {
+async function copyOf(images: LabelledImages): Promise<LabelledImages> {
   const { pixels } = images;
   const copy = new Uint8Array(pixels.length);
   for (let at = 0; at < pixels.length; at += CHUNK) {
@@ -32,8 +32,13 @@ export async function copyOf(images: LabelledImages): Promise<LabelledImages> {
   return { ...plain(images), pixels: copy, labels: images.labels.slice() };
 }
 
+/** What is sent to a worker: the caller's own arrays, if it lets them go, else copies. */
+export async function given(images: LabelledImages, away: boolean | undefined): Promise<LabelledImages> {
+  return away ? plain(images) : copyOf(images);
+}
+
 /** Nothing but the fields of the interface, which can be sent to a worker. */
-export function plain({ classes, channels, height, width, pixels, labels }: LabelledImages): LabelledImages {
+function plain({ classes, channels, height, width, pixels, labels }: LabelledImages): LabelledImages {
   return { classes: [...classes], channels, height, width, pixels, labels };
 }
 
