@@ -17,15 +17,15 @@ import { COLOUR, squarePng } from "../../../www/scripts/fashion.mjs";
 const ATTAR = process.env.ATTAR_CLI ?? fileURLToPath(new URL("../../../target/release/attar", import.meta.url));
 // Small, since a software adapter takes its time; but not fewer real images: where few are matched, so much of a gradient
 // passes a single unit that one whose input is zero up to rounding moves a picture by more than is allowed here.
-const SETTINGS = { images_per_class: 4, seed: 11, "network.width": 16, "pool.networks": 2, "pool.epochs": 4, "pool.training.batch": 32, "method.frequencies": 256, "method.real_batch": 32 };
+const SETTINGS = { images_per_class: 4, iterations: 10, seed: 11, "network.width": 16, "pool.networks": 2, "pool.epochs": 4, "pool.training.batch": 32, "method.frequencies": 256, "method.real_batch": 32 };
 
 /**
  * Grey images as the command line reads them from IDX files, and colour ones as it reads them from folders. An iteration is
  * an update of each class, or several.
  */
 const KINDS = [
-  { name: "grey, 16 x 16", set: { channels: 1, size: 16, classes: 3 }, iterations: 10, write: writeIdx },
-  { name: "colour, 32 x 32", set: { channels: 3, size: 32, classes: 2 }, iterations: 10, write: writeFolder },
+  { name: "grey, 16 x 16", set: { channels: 1, size: 16, classes: 3 }, write: writeIdx },
+  { name: "colour, 32 x 32", set: { channels: 3, size: 32, classes: 2 }, write: writeFolder },
 ];
 
 /** An IDX file of bytes: magic, sizes, values. */
@@ -87,14 +87,14 @@ function compare(one, other) {
   return { near, mean: differences.reduce((sum, difference) => sum + difference, 0) / differences.length };
 }
 
-for (const { name, set, iterations, write } of KINDS) {
+for (const { name, set, write } of KINDS) {
   test(`20 updates and more agree in Chromium on WebGPU, on the CPU and natively (${name})`, async (t) => {
     assert.ok(existsSync(ATTAR), `there is no ${ATTAR}: build it by \`cargo build --release -p attar-cli\`, or name it in ATTAR_CLI`);
     const folder = mkdtempSync(join(tmpdir(), "attar-agreement-"));
     t.after(() => rmSync(folder, { recursive: true }));
     const images = sorted(stripes({ ...set, perClass: 32 }));
     write(folder, images, sorted(stripes({ ...set, perClass: 4, seed: 2 })));
-    const { native, pool } = await natively(folder, iterations);
+    const { native, pool } = await natively(folder);
 
     const sets = { native };
     const argument = { images: { ...images, pixels: [...images.pixels], labels: [...images.labels] }, recipe: native.recipe, pool: [...pool] };
@@ -102,7 +102,7 @@ for (const { name, set, iterations, write } of KINDS) {
       const { page } = await packagePage(t, { webgpu: engine === "webgpu" });
       sets[engine] = await readDistilled(Uint8Array.from(await page.evaluate(inPage, { ...argument, engine })));
       assert.equal(sets[engine].fingerprint, native.fingerprint, "the same images");
-      assert.equal(sets[engine].losses.length, iterations);
+      assert.equal(sets[engine].losses.length, SETTINGS.iterations);
     }
     for (const [one, other] of [["native", "cpu"], ["native", "webgpu"], ["cpu", "webgpu"]]) {
       const { near, mean } = compare(sets[one], sets[other]);
@@ -116,8 +116,8 @@ for (const { name, set, iterations, write } of KINDS) {
 }
 
 /** The pool, and what the command line distils with it. */
-async function natively(folder, iterations) {
-  const settings = Object.entries({ ...SETTINGS, iterations }).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
+async function natively(folder) {
+  const settings = Object.entries(SETTINGS).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
   const attar = (...args) => execFileSync(ATTAR, args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
   const [pool, run] = [join(folder, "a.pool"), join(folder, "run")];
   attar("pool", folder, ...settings, "--engine", "cpu", "--out", pool, "--quiet");
