@@ -1,5 +1,6 @@
 // ConvNet-D3 in jax-js and in TensorFlow.js: cross-entropy of 32x32 images with the gradient of the images or of the
-// parameters, as `attar::bench::ConvNet` computes it. Each returns the milliseconds of its rounds.
+// parameters, as `attar::bench::ConvNet` computes it (and the published code: with one input channel the first convolution
+// has padding 3). Each returns the milliseconds of its rounds.
 import { blockUntilReady, defaultDevice, init, jit, lax, nn, numpy as np, valueAndGrad } from "@jax-js/jax";
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-core/dist/register_all_gradients.js";
@@ -19,6 +20,9 @@ function shapes({ channels, width }) {
   }));
   return { blocks, weight: [width * (SIDE / 8) ** 2, CLASSES], bias: [1, CLASSES] };
 }
+
+/** Of the convolution that reads an image of so many channels. */
+const padding = (channels) => (channels === 1 ? 3 : 1);
 
 /** The same structure with `make(shape)` in place of every shape. */
 function filled({ blocks, weight, bias }, make) {
@@ -49,12 +53,15 @@ export async function jax({ channels, width, batch, all, count }) {
   defaultDevice("webgpu");
   const array = (shape) => np.array(values(shape), { shape });
   const block = (x, { kernel, bias, scale, shift }) => {
-    const y = lax.convGeneralDilated(x, kernel, [1, 1], [[1, 1], [1, 1]]).add(bias);
+    const pad = padding(kernel.shape[1]);
+    const y = lax.convGeneralDilated(x, kernel, [1, 1], [[pad, pad], [pad, pad]]).add(bias);
     const centred = y.ref.sub(np.mean(y, [2, 3], { keepdims: true }));
     const variance = np.mean(np.square(centred.ref), [2, 3], { keepdims: true });
     const normed = nn.relu(centred.div(np.sqrt(variance.add(EPSILON))).mul(scale).add(shift));
-    const [n, c, h, w] = normed.shape;
-    return np.mean(normed.reshape([n, c, h / 2, 2, w / 2, 2]), [3, 5]);
+    const [n, c, ...sides] = normed.shape;
+    const [h, w] = sides.map((side) => side >> 1);
+    const even = sides.some((side) => side % 2) ? normed.slice([], [], [0, 2 * h], [0, 2 * w]) : normed;
+    return np.mean(even.reshape([n, c, h, 2, w, 2]), [3, 5]);
   };
   const loss = (x, { blocks, weight, bias }, wanted) => {
     const features = blocks.reduce(block, x).reshape([batch, -1]);
@@ -81,7 +88,7 @@ export async function tensorflow({ channels, width, batch, all, count }) {
   // Channels last, the only layout that its convolutions compute gradients in.
   const turned = (shape) => (shape.length === 4 ? [shape[2], shape[3], shape[1], shape[0]] : shape);
   const block = (x, { kernel, bias, scale, shift }) => {
-    const y = tf.add(tf.conv2d(x, kernel, 1, "same"), bias);
+    const y = tf.add(tf.conv2d(x, kernel, 1, padding(kernel.shape[2])), bias);
     const { mean, variance } = tf.moments(y, [1, 2], true);
     const normed = tf.relu(tf.add(tf.mul(tf.mul(tf.sub(y, mean), tf.rsqrt(tf.add(variance, EPSILON))), scale), shift));
     return tf.avgPool(normed, 2, 2, "valid");
