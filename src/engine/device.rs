@@ -15,7 +15,7 @@ pub async fn available() -> Vec<String> {
         // Its fused plans take half the time of candle's kernels on the same card.
         Some(Hardware::Discrete) => names.insert(0, "webgpu".into()),
         // It may share the processor's memory, or be the processor, which runs better by itself.
-        Some(Hardware::Gpu | Hardware::Processor) => names.push("webgpu".into()),
+        Some(Hardware::Gpu | Hardware::Processor | Hardware::SwiftShader) => names.push("webgpu".into()),
         None => {}
     }
     names.extend(["reference:f32", "reference:f64"].map(String::from));

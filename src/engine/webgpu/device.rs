@@ -24,9 +24,12 @@ use crate::{
 /// Kernels that need more than this have values share bindings: above it, some drivers have limits of their own.
 const MOST_BINDINGS: usize = 16;
 
-/// Browsers tell no more than whether it is a processor.
+/// Browsers tell no more than whether it is a processor, which SwiftShader then plays.
 pub(super) fn hardware(adapter: &wgpu::Adapter) -> Hardware {
-    match adapter.get_info().device_type {
+    let info = adapter.get_info();
+    match info.device_type {
+        wgpu::DeviceType::Cpu if info.backend == wgpu::Backend::BrowserWebGpu => Hardware::SwiftShader,
+        wgpu::DeviceType::Cpu if info.name.starts_with("SwiftShader") => Hardware::SwiftShader,
         wgpu::DeviceType::Cpu => Hardware::Processor,
         wgpu::DeviceType::DiscreteGpu => Hardware::Discrete,
         _ => Hardware::Gpu,

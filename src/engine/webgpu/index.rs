@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::memory::is_atom;
 use crate::{
     graph::Op,
     program::{Plan, ValueId, View},
@@ -23,15 +24,46 @@ impl Axis {
         Some(Axis { size: node.shape.dim(axis), stride: node.shape.strides()[axis] })
     }
 
-    /// The text of this axis' part of `index`; `outermost` needs no remainder.
+    /// The text of this axis' part of `index`, one operand; `outermost` needs no remainder.
     pub fn index(self, index: &str, outermost: bool) -> String {
-        let quotient = if self.stride == 1 { index.into() } else { format!("{index} / {}u", self.stride) };
+        let quotient = quotient(index, self.stride);
         match (self.size, outermost) {
             (0 | 1, _) => "0u".into(),
             (_, true) => quotient,
-            (size, false) => format!("{quotient} % {size}u"),
+            (size, false) => remainder(&quotient, size),
         }
     }
+}
+
+/// The text of `index / by`, one operand. Powers of two are shifted and masked: every compiler would do so but
+/// SwiftShader's, which divides lane after lane.
+pub(super) fn quotient(index: &str, by: usize) -> String {
+    let index = operand(index);
+    match by {
+        0 | 1 => index,
+        by if by.is_power_of_two() => format!("({index} >> {}u)", by.trailing_zeros()),
+        by => format!("({index} / {by}u)"),
+    }
+}
+
+/// The text of `index % by`, as [`quotient`] has it.
+pub(super) fn remainder(index: &str, by: usize) -> String {
+    let index = operand(index);
+    match by {
+        0 | 1 => "0u".into(),
+        by if by.is_power_of_two() => format!("({index} & {}u)", by - 1),
+        by => format!("({index} % {by}u)"),
+    }
+}
+
+/// A text that any operator may stand beside.
+fn operand(text: &str) -> String {
+    let depths = text.chars().scan(0, |depth, c| {
+        *depth += i32::from(c == '(') - i32::from(c == ')');
+        Some(*depth)
+    });
+    let is_whole = text.starts_with('(') && depths.take(text.len() - 1).all(|depth| depth > 0);
+    if is_whole || is_atom(text) { text.into() } else { format!("({text})") }
 }
 
 /// Declares `names[a]` as the indices along the axes of `sizes` that the row-major `index` stands for.
@@ -83,15 +115,8 @@ impl Walk {
                 continue;
             }
             let axis = Axis { size, stride: inner }.index(index, position == 0);
-            let simple = axis == index;
             let step = stride.unsigned_abs();
-            let term = match (step, simple) {
-                (1, true) => axis,
-                (1, false) if stride > 0 => axis,
-                (1, false) => format!("({axis})"),
-                (_, true) => format!("{axis} * {step}u"),
-                (_, false) => format!("({axis}) * {step}u"),
-            };
+            let term = if step == 1 { axis } else { format!("{axis} * {step}u") };
             text += match (text.is_empty(), stride > 0) {
                 (true, true) => "",
                 (true, false) => "0u - ",
@@ -157,18 +182,18 @@ mod tests {
     #[test]
     fn places_are_short_sums() {
         assert_eq!(Walk::new(0, [(2, 12), (3, 4), (4, 1)]).at("i"), "i");
-        assert_eq!(Walk::new(7, [(2, 4), (4, 0)]).at("i"), "7u + (i / 4u) * 4u");
+        assert_eq!(Walk::new(7, [(2, 4), (4, 0)]).at("i"), "7u + (i >> 2u) * 4u");
         assert_eq!(Walk::new(3, [(4, -1)]).at("i"), "3u - i");
-        assert_eq!(Walk::new(0, [(3, 1), (5, 3)]).at("i"), "i / 5u + (i % 5u) * 3u");
+        assert_eq!(Walk::new(0, [(3, 1), (5, 3)]).at("i"), "(i / 5u) + (i % 5u) * 3u");
         assert_eq!(Walk::new(0, [(1, 9)]).at("i"), "0u");
     }
 
     #[test]
     fn fours_are_found() {
         let rows = Walk::new(8, [(6, 16), (8, 1)]);
-        assert_eq!(rows.quads().map(|walk| walk.at("q")), Some("2u + (q / 2u) * 4u + q % 2u".into()));
+        assert_eq!(rows.quads().map(|walk| walk.at("q")), Some("2u + (q >> 1u) * 4u + (q & 1u)".into()));
         assert_eq!(Walk::new(2, [(8, 1)]).quads(), None);
         assert_eq!(Walk::new(0, [(6, 10), (8, 1)]).quads(), None);
-        assert_eq!(Walk::new(0, [(6, 1), (8, 0)]).repeated().map(|walk| walk.at("q")), Some("q / 2u".into()));
+        assert_eq!(Walk::new(0, [(6, 1), (8, 0)]).repeated().map(|walk| walk.at("q")), Some("(q >> 1u)".into()));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::index::{quotient, remainder};
 use crate::{graph::Kind, sorted::insert_by_key};
 
 /// Bindings begin at multiples of this many words: every device allows that (256 bytes).
@@ -72,8 +73,10 @@ pub(super) struct Caps {
 /// What a device is made of, as far as kernels are cut for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hardware {
-    /// A processor that plays a GPU.
+    /// A processor that plays a GPU, with a compiler that optimises (Mesa's lavapipe).
     Processor,
+    /// The processor as Chromium's SwiftShader plays a GPU on it: it compiles fast and optimises little.
+    SwiftShader,
     /// A GPU beside a processor, or one that a browser does not tell more of.
     Gpu,
     /// A card of its own.
@@ -85,7 +88,7 @@ impl Hardware {
     /// gradient 2.8 times.)
     pub(super) fn busy(self) -> usize {
         match self {
-            Hardware::Processor | Hardware::Gpu => 128,
+            Hardware::Processor | Hardware::SwiftShader | Hardware::Gpu => 128,
             Hardware::Discrete => 512,
         }
     }
@@ -258,12 +261,7 @@ impl Memory {
             offset => format!("{offset}u + {index}"),
         };
         if self.quads {
-            let (fours, rest) = if self.offset == 0 && is_atom(&index) {
-                (format!("{index} / 4u"), format!("{index} % 4u"))
-            } else {
-                (format!("({index}) / 4u"), format!("({index}) % 4u"))
-            };
-            return format!("{}[{fours}][{rest}]", self.variable);
+            return format!("{}[{}][{}]", self.variable, quotient(&index, 4), remainder(&index, 4));
         }
         format!("{}[{index}]", self.variable)
     }

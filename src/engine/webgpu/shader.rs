@@ -86,7 +86,7 @@ impl Shader {
             }
             Operand::Memory(memory) if memory.is_empty() => ("f32", "0.0".into()),
             Operand::Memory(memory) if memory.kind == Kind::Pixels => {
-                ("f32", format!("f32(({} >> (8u * (i % 4u))) & 255u) / 255.0", memory.word("i / 4u")))
+                ("f32", format!("f32(({} >> (8u * (i & 3u))) & 255u) / 255.0", memory.word("(i >> 2u)")))
             }
             Operand::Memory(memory) => ("f32", memory.word("i")),
             Operand::Iota { first, stride, size } => {

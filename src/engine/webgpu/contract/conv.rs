@@ -1,6 +1,6 @@
 //! The convolution family. `batch` numbers groups of channels; pixels of all images are one axis of the product.
 
-use super::{Neighbours, Product, Side, tile::kernels};
+use super::{Neighbour, Neighbours, Place, Product, Side, Slide, kernels};
 use crate::{
     engine::webgpu::{shader::Kernel, single::Task},
     graph::Conv,
@@ -30,9 +30,9 @@ impl Sizes {
         self.k[0] / self.groups()
     }
 
-    /// Elements of a kernel's window in one channel.
-    fn window(&self) -> usize {
-        self.k[2] * self.k[3]
+    /// How neighbours in a row of an image or kernel have pixels in common.
+    fn slide(&self, within: usize, to: Neighbour) -> Option<Slide> {
+        (self.conv.stride == 1).then_some(Slide { within, to })
     }
 
     fn constants(&self) -> String {
@@ -63,93 +63,101 @@ impl Sizes {
 pub(in super::super) fn conv2d(task: &Task<'_>, conv: Conv) -> Vec<Kernel> {
     let sizes = Sizes::new(conv, task.shapes[0], task.shapes[1], task.node.shape);
     let [images, _, oh, ow] = sizes.y;
-    let product =
-        Product { batches: sizes.groups(), m: sizes.outputs(), n: images * oh * ow, k: sizes.k[1] * sizes.window() };
+    let [_, ci, kh, kw] = sizes.k;
+    let product = Product { batches: sizes.groups(), m: sizes.outputs(), n: images * oh * ow, terms: [ci, kh, kw] };
     let weights = Side {
         line: "return vec4<u32>((batch * CO_GROUP + line) * K, 0u, 0u, 0u);".into(),
-        at: "return weight_(line.x + k);".into(),
+        place: String::new(),
+        element: "weight_(line.x + k)".into(),
+        inside: None,
         neighbours: Neighbours::Terms,
+        slide: None,
     };
     let pixels = Side {
         line: "let first = (line / (OH * OW) * CI + batch * CI_GROUP) * (H * W);
     return vec4<u32>(first, line / OW % OH * STRIDE - PADDING, line % OW * STRIDE - PADDING, 0u);"
             .into(),
-        at: "let y = line.y + k / KW % KH;
-    let x = line.z + k % KW;
-    if (y >= H || x >= W) {
-        return 0.0;
-    }
-    return image(line.x + (k / (KH * KW) * H + y) * W + x);"
-            .into(),
+        place: "let y = line.y + term.y;
+    let x = line.z + term.z;
+    "
+        .into(),
+        element: "image(line.x + (term.x * H + y) * W + x)".into(),
+        inside: Some("(y < H) & (x < W)"),
         neighbours: Neighbours::Lines,
+        slide: sizes.slide(ow, Neighbour::Next),
     };
-    let place = "(column / (OH * OW) * CO + batch * CO_GROUP + row) * (OH * OW) + column % (OH * OW)";
-    kernels(task, &product, ["image", "weight_"], &[weights, pixels], &sizes.constants(), place)
+    let place =
+        Place { first: "(column / (OH * OW) * CO + batch * CO_GROUP) * (OH * OW) + column % (OH * OW)", row: oh * ow };
+    kernels(task, &product, ["image", "weight_"], &[weights, pixels], &sizes.constants(), &place)
 }
 
 /// An image pixel collects from the output pixels whose window it lies in.
 pub(in super::super) fn conv2d_input_grad(task: &Task<'_>, conv: Conv) -> Vec<Kernel> {
     let sizes = Sizes::new(conv, task.node.shape, task.shapes[1], task.shapes[0]);
     let [images, _, h, w] = sizes.x;
-    let product =
-        Product { batches: sizes.groups(), m: sizes.k[1], n: images * h * w, k: sizes.outputs() * sizes.window() };
+    let [_, ci, kh, kw] = sizes.k;
+    let product = Product { batches: sizes.groups(), m: ci, n: images * h * w, terms: [sizes.outputs(), kh, kw] };
     let weights = Side {
         line: "return vec4<u32>((batch * CO_GROUP * CI_GROUP + line) * (KH * KW), 0u, 0u, 0u);".into(),
-        at: "return weight_(line.x + k / (KH * KW) * (CI_GROUP * KH * KW) + k % (KH * KW));".into(),
+        place: String::new(),
+        element: "weight_(line.x + term.x * (CI_GROUP * KH * KW) + term.y * KW + term.z)".into(),
+        inside: None,
         neighbours: Neighbours::Terms,
+        slide: None,
     };
-    let inside = if sizes.conv.stride == 1 {
-        "let oy = line.y - k / KW % KH;
-    let ox = line.z - k % KW;
-    if (oy >= OH || ox >= OW) {
-        return 0.0;
-    }"
+    let (pixel, inside) = if sizes.conv.stride == 1 {
+        ("let oy = line.y - term.y;\n    let ox = line.z - term.z;\n    ", "(oy < OH) & (ox < OW)")
     } else {
-        "let ky = k / KW % KH;
-    let kx = k % KW;
-    let oy = (line.y - ky) / STRIDE;
-    let ox = (line.z - kx) / STRIDE;
-    let between = (line.y - ky) % STRIDE != 0u || (line.z - kx) % STRIDE != 0u;
-    if (between || line.y < ky || line.z < kx || oy >= OH || ox >= OW) {
-        return 0.0;
-    }"
+        (
+            "let oy = (line.y - term.y) / STRIDE;
+    let ox = (line.z - term.z) / STRIDE;
+    let between = ((line.y - term.y) % STRIDE != 0u) | ((line.z - term.z) % STRIDE != 0u);
+    ",
+            "!between & (line.y >= term.y) & (line.z >= term.z) & (oy < OH) & (ox < OW)",
+        )
     };
     let pixels = Side {
         line: "let first = (line / (H * W) * CO + batch * CO_GROUP) * (OH * OW);
     return vec4<u32>(first, line / W % H + PADDING, line % W + PADDING, 0u);"
             .into(),
-        at: format!("{inside}\n    return grad(line.x + (k / (KH * KW) * OH + oy) * OW + ox);"),
+        place: pixel.into(),
+        element: "grad(line.x + (term.x * OH + oy) * OW + ox)".into(),
+        inside: Some(inside),
         neighbours: Neighbours::Lines,
+        slide: sizes.slide(w, Neighbour::Before),
     };
-    let place = "(column / (H * W) * CI + batch * CI_GROUP + row) * (H * W) + column % (H * W)";
-    kernels(task, &product, ["grad", "weight_"], &[weights, pixels], &sizes.constants(), place)
+    let place = Place { first: "(column / (H * W) * CI + batch * CI_GROUP) * (H * W) + column % (H * W)", row: h * w };
+    kernels(task, &product, ["grad", "weight_"], &[weights, pixels], &sizes.constants(), &place)
 }
 
 /// A weight sums over all output pixels of all images: as long a sum as there is, so workgroups divide it.
 pub(in super::super) fn conv2d_weight_grad(task: &Task<'_>, conv: Conv) -> Vec<Kernel> {
     let sizes = Sizes::new(conv, task.shapes[0], task.node.shape, task.shapes[1]);
     let [images, _, oh, ow] = sizes.y;
-    let product =
-        Product { batches: sizes.groups(), m: sizes.outputs(), n: sizes.k[1] * sizes.window(), k: images * oh * ow };
+    let [_, ci, kh, kw] = sizes.k;
+    let product = Product { batches: sizes.groups(), m: sizes.outputs(), n: ci * kh * kw, terms: [images, oh, ow] };
     let grads = Side {
         line: "return vec4<u32>((batch * CO_GROUP + line) * (OH * OW), 0u, 0u, 0u);".into(),
-        at: "return grad(line.x + k / (OH * OW) * (CO * OH * OW) + k % (OH * OW));".into(),
+        place: String::new(),
+        element: "grad(line.x + term.x * (CO * OH * OW) + term.y * OW + term.z)".into(),
+        inside: None,
         neighbours: Neighbours::Terms,
+        slide: None,
     };
     let pixels = Side {
         line: "let first = (batch * CI_GROUP + line / (KH * KW)) * (H * W);
     return vec4<u32>(first, line / KW % KH - PADDING, line % KW - PADDING, 0u);"
             .into(),
-        at: "let y = k / OW % OH * STRIDE + line.y;
-    let x = k % OW * STRIDE + line.z;
-    if (y >= H || x >= W) {
-        return 0.0;
-    }
-    return image(line.x + k / (OH * OW) * (CI * H * W) + y * W + x);"
-            .into(),
+        place: "let y = term.y * STRIDE + line.y;
+    let x = term.z * STRIDE + line.z;
+    "
+        .into(),
+        element: "image(line.x + term.x * (CI * H * W) + y * W + x)".into(),
+        inside: Some("(y < H) & (x < W)"),
         // Neighbouring terms would do as well, but what is known of a line is dear.
         neighbours: Neighbours::Lines,
+        slide: sizes.slide(kw, Neighbour::Next),
     };
-    let place = "(batch * CO_GROUP + row) * N + column";
-    kernels(task, &product, ["image", "grad"], &[grads, pixels], &sizes.constants(), place)
+    let place = Place { first: "batch * (CO_GROUP * N) + column", row: product.n };
+    kernels(task, &product, ["image", "grad"], &[grads, pixels], &sizes.constants(), &place)
 }

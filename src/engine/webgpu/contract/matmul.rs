@@ -1,13 +1,13 @@
 //! Batched matrix products, either operand transposed.
 
-use super::{Neighbours, Product, Side, tile::kernels};
+use super::{Neighbours, Place, Product, Side, kernels};
 use crate::engine::webgpu::{shader::Kernel, single::Task};
 
 pub(in super::super) fn matmul(task: &Task<'_>, [ta, tb]: [bool; 2]) -> Vec<Kernel> {
     let (shape, a) = (task.node.shape, task.shapes[0]);
     let (m, n) = (shape.dim(shape.rank() - 2), shape.dim(shape.rank() - 1));
     let k = a.dim(a.rank() - if ta { 2 } else { 1 });
-    let product = Product { batches: task.len() / (m * n), m, n, k };
+    let product = Product { batches: task.len() / (m * n), m, n, terms: [1, 1, k] };
     let side = |name: &str, size: &str, by_term: bool| {
         let (line, at, neighbours) = if by_term {
             ("line * K", "line.x + k", Neighbours::Terms)
@@ -16,10 +16,14 @@ pub(in super::super) fn matmul(task: &Task<'_>, [ta, tb]: [bool; 2]) -> Vec<Kern
         };
         Side {
             line: format!("return vec4<u32>(batch * {size} * K + {line}, 0u, 0u, 0u);"),
-            at: format!("return {name}({at});"),
+            place: String::new(),
+            element: format!("{name}({at})"),
+            inside: None,
             neighbours,
+            slide: None,
         }
     };
     let sides = [side("left", "M", !ta), side("right", "N", tb)];
-    kernels(task, &product, ["left", "right"], &sides, "", "(batch * M + row) * N + column")
+    let place = Place { first: "batch * (M * N) + column", row: n };
+    kernels(task, &product, ["left", "right"], &sides, "", &place)
 }

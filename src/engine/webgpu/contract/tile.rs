@@ -1,51 +1,29 @@
-//! The template of all products: tiles of both operands pass through workgroup memory, and each lane sums up a block of
-//! the result.
+//! The template for GPUs: tiles of both operands pass through workgroup memory, and each lane sums up a block of the
+//! result.
 
 use std::fmt::Write;
 
-use super::{Neighbours, Side};
+use super::{LONG_SUM, Neighbours, Product, Side};
 use crate::engine::webgpu::{
-    memory::{Caps, Hardware, Want},
+    index::{indented, unravel},
+    memory::{Caps, Hardware},
     shader::{Kernel, Shader},
-    single::Task,
 };
 
 /// How a workgroup's tile is divided among lanes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Tile {
+pub(super) struct Tile {
     /// Lanes down and across: together at least `depth`, since neighbouring terms are read by a lane each.
-    pub lanes: [usize; 2],
+    lanes: [usize; 2],
     /// Rows and columns of a lane's block, in fours.
-    pub fours: [usize; 2],
+    fours: [usize; 2],
     /// Terms that pass through workgroup memory at a time.
-    pub depth: usize,
-}
-
-/// Terms that one workgroup sums at most: some devices (Mesa's software rasteriser) end an invocation's loops after 65,535
-/// rounds, and no dispatch should be too long for a watchdog.
-const LONGEST_SUM: usize = 16 << 10;
-
-/// Terms from which on a sum is divided rather than made of smaller tiles.
-const LONG_SUM: usize = 4096;
-
-/// Terms below which a sum is not divided for the sake of more workgroups.
-const SHORTEST_PART: usize = 256;
-
-/// A batch of matrix products `result[batch][m][n] = sum over k of a[batch][m][k] b[batch][k][n]`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super) struct Product {
-    pub batches: usize,
-    pub m: usize,
-    pub n: usize,
-    pub k: usize,
+    depth: usize,
 }
 
 impl Tile {
-    fn of(product: &Product, caps: &Caps) -> Tile {
-        match caps.hardware {
-            Hardware::Processor => Tile::for_processor(product),
-            Hardware::Gpu | Hardware::Discrete => Tile::for_gpu(product, caps),
-        }
+    pub fn of(product: &Product, caps: &Caps) -> Tile {
+        if caps.hardware == Hardware::Processor { Tile::for_processor(product) } else { Tile::for_gpu(product, caps) }
     }
 
     /// As large as the sides fill, with blocks of up to 256 sums: where one thread plays all lanes, loading an operand for
@@ -74,7 +52,7 @@ impl Tile {
         };
         let lanes = [side(product.m), side(product.n)];
         let tile = Tile { lanes, fours: [1, 1], depth: 16 };
-        if tile.count(product) < caps.hardware.busy() / 2 && product.k < LONG_SUM {
+        if tile.count(product) < caps.hardware.busy() / 2 && product.k() < LONG_SUM {
             return Tile { lanes: lanes.map(|side| side.min(8)), ..tile };
         }
         match (product.m > tile.rows(), product.n > tile.columns()) {
@@ -96,116 +74,74 @@ impl Tile {
         self.lanes[0] * self.lanes[1]
     }
 
-    fn count(self, product: &Product) -> usize {
+    /// Tiles of the result.
+    pub fn count(self, product: &Product) -> usize {
         product.batches * product.m.div_ceil(self.rows()) * product.n.div_ceil(self.columns())
     }
 
-    /// Into how many parts sums are divided, whose results a second kernel joins.
-    fn parts(self, product: &Product, caps: &Caps) -> usize {
-        let busy = caps.hardware.busy();
-        // A second kernel must be worth it.
-        let few = self.count(product) <= if product.k < LONG_SUM { busy / 4 } else { busy / 2 };
-        let parts = if few { (busy / self.count(product)).min(product.k / SHORTEST_PART) } else { 1 };
-        parts.max(product.k.div_ceil(LONGEST_SUM)).max(1)
-    }
-}
-
-/// The kernels of a product. `place` is the text of where element (`batch`, `row`, `column`) of the result is.
-pub(in super::super) fn kernels(
-    task: &Task<'_>,
-    product: &Product,
-    names: [&str; 2],
-    sides: &[Side; 2],
-    constants: &str,
-    place: &str,
-) -> Vec<Kernel> {
-    let tile = Tile::of(product, task.caps());
-    let parts = tile.parts(product, task.caps());
-    let len = task.len();
-    let scratch = (parts > 1).then(|| task.compiler.scratch(1, parts * len)).and_then(|mut scratch| scratch.pop());
-    let written = scratch.clone().unwrap_or_else(|| task.result());
-    let shader = task.writing(&[(names[0], 0), (names[1], 1)], &[("result", written)]);
-    let first = shader.with(constants).with(&functions(product, sides));
-    let mut kernels = vec![write(first, product, tile, parts, sides, (place, len))];
-    if let Some(scratch) = scratch {
-        kernels.push(second(task, scratch, parts));
-    }
-    kernels
-}
-
-/// Joins the parts of the sums.
-fn second(task: &Task<'_>, scratch: Want, parts: usize) -> Kernel {
-    let len = task.len();
-    let body = format!(
-        "var total = parts(i);\nfor (var part = 1u; part < {parts}u; part += 1u) {{\n    total += parts(part * {len}u + \
-         i);\n}}\nset_result(i, total);"
-    );
-    task.writing(&[], &[("parts", scratch), ("result", task.result())]).each(len, &body)
-}
-
-fn functions(product: &Product, sides: &[Side; 2]) -> String {
-    let Product { m, n, k, .. } = product;
-    let mut text = format!("const M = {m}u;\nconst N = {n}u;\nconst K = {k}u;\n");
-    for (name, side) in ["a", "b"].iter().zip(sides) {
-        writeln!(text, "fn {name}_line(batch: u32, line: u32) -> vec4<u32> {{\n    {}\n}}", side.line).ok();
-        writeln!(text, "fn {name}_at(line: vec4<u32>, k: u32) -> f32 {{\n    {}\n}}", side.at).ok();
-    }
-    text
-}
-
-fn write(
-    shader: Shader,
-    product: &Product,
-    tile: Tile,
-    parts: usize,
-    sides: &[Side; 2],
-    (place, len): (&str, usize),
-) -> Kernel {
-    let (rows, columns, depth) = (tile.rows(), tile.columns(), tile.depth);
-    let (down, across) = (product.m.div_ceil(rows), product.n.div_ceil(columns));
-    let part = product.k.div_ceil(parts).next_multiple_of(depth);
-    let mut body = format!(
-        "let tile_a = group / {across}u % {down}u * {rows}u;\nlet tile_b = group % {across}u * {columns}u;\nlet batch = \
-         group / {}u % {}u;\nlet y = lane / {}u;\nlet x = lane % {}u;\n",
-        down * across,
-        product.batches,
-        tile.lanes[1],
-        tile.lanes[1],
-    );
-    let (begin, end) = if parts > 1 {
-        writeln!(body, "let part = group / {}u;\nlet end = min(part * {part}u + {part}u, K);", tile.count(product))
-            .ok();
-        (format!("part * {part}u"), "end")
-    } else {
-        ("0u".into(), "K")
-    };
-    for row in 0..4 * tile.fours[0] {
-        for four in 0..tile.fours[1] {
-            writeln!(body, "var sum_{row}_{four} = vec4<f32>();").ok();
-        }
-    }
-    let exact = product.k.is_multiple_of(depth) && (parts == 1 || product.k.is_multiple_of(part));
-    let mut loads = String::new();
-    for (name, side, size, total) in [("a", &sides[0], rows, product.m), ("b", &sides[1], columns, product.n)] {
-        let operand = Operand { name, size, whole: total.is_multiple_of(size), end: (!exact).then_some(end) };
-        let (before, inside) = match side.neighbours {
-            Neighbours::Lines => operand.by_lines(tile),
-            Neighbours::Terms => (String::new(), operand.by_terms(tile)),
+    /// The kernel: a workgroup computes a part of the terms of a tile.
+    pub fn write(
+        self,
+        shader: Shader,
+        product: &Product,
+        parts: usize,
+        sides: &[Side; 2],
+        place: (&str, usize),
+    ) -> Kernel {
+        let (tile, k) = (self, product.k());
+        let (rows, columns, depth) = (tile.rows(), tile.columns(), tile.depth);
+        let (down, across) = (product.m.div_ceil(rows), product.n.div_ceil(columns));
+        let part = k.div_ceil(parts).next_multiple_of(depth);
+        let mut body = format!(
+            "let tile_a = group / {across}u % {down}u * {rows}u;\nlet tile_b = group % {across}u * {columns}u;\nlet batch = \
+             group / {}u % {}u;\nlet y = lane / {}u;\nlet x = lane % {}u;\n",
+            down * across,
+            product.batches,
+            tile.lanes[1],
+            tile.lanes[1],
+        );
+        let (begin, end) = if parts > 1 {
+            writeln!(body, "let part = group / {}u;\nlet end = min(part * {part}u + {part}u, K);", tile.count(product))
+                .ok();
+            (format!("part * {part}u"), "end")
+        } else {
+            ("0u".into(), "K")
         };
-        body += &before;
-        loads += &inside;
+        for row in 0..4 * tile.fours[0] {
+            for four in 0..tile.fours[1] {
+                writeln!(body, "var sum_{row}_{four} = vec4<f32>();").ok();
+            }
+        }
+        let exact = k.is_multiple_of(depth) && (parts == 1 || k.is_multiple_of(part));
+        let mut loads = String::new();
+        for (name, side, size, total) in [("a", &sides[0], rows, product.m), ("b", &sides[1], columns, product.n)] {
+            let operand = Operand { name, size, whole: total.is_multiple_of(size), end: (!exact).then_some(end) };
+            let (before, inside) = match side.neighbours {
+                Neighbours::Lines => operand.by_lines(tile),
+                Neighbours::Terms => (String::new(), operand.by_terms(tile)),
+            };
+            body += &before;
+            loads += &inside;
+        }
+        writeln!(body, "for (var first = {begin}; first < {end}; first += {depth}u) {{\n{loads}").ok();
+        body += "    workgroupBarrier();\n";
+        body += &multiply(tile);
+        body += "    workgroupBarrier();\n}\n";
+        body += &store(product, tile, place);
+        let tiles = format!(
+            "var<workgroup> a_tile: array<vec4<f32>, {}>;\nvar<workgroup> b_tile: array<vec4<f32>, {}>;",
+            rows * depth / 4,
+            columns * depth / 4
+        );
+        shader.with(&term(product.terms)).with(&tiles).groups(tile.count(product) * parts, tile.lanes(), &body)
     }
-    writeln!(body, "for (var first = {begin}; first < {end}; first += {depth}u) {{\n{loads}").ok();
-    body += "    workgroupBarrier();\n";
-    body += &multiply(tile);
-    body += "    workgroupBarrier();\n}\n";
-    body += &store(product, tile, (place, len), parts > 1);
-    let tiles = format!(
-        "var<workgroup> a_tile: array<vec4<f32>, {}>;\nvar<workgroup> b_tile: array<vec4<f32>, {}>;",
-        rows * depth / 4,
-        columns * depth / 4
-    );
-    shader.with(&tiles).groups(tile.count(product) * parts, tile.lanes(), &body)
+}
+
+/// The function that divides k into the terms' axes.
+fn term(axes: [usize; 3]) -> String {
+    let names = ["x", "y", "z"].map(String::from);
+    let lets = indented(&unravel("k", &names, &axes));
+    format!("fn term(k: u32) -> vec3<u32> {{\n{lets}    return vec3<u32>(x, y, z);\n}}")
 }
 
 /// An operand on its way to workgroup memory.
@@ -278,7 +214,7 @@ impl Operand<'_> {
     /// Declares `value`, zero outside.
     fn element(&self, line: &str, checks: [Option<String>; 2]) -> String {
         let checks: Vec<String> = checks.into_iter().flatten().collect();
-        let read = format!("{}_at({line}, first + k)", self.name);
+        let read = format!("{}_at({line}, first + k, term(first + k))", self.name);
         if checks.is_empty() {
             return format!("        let value = {read};\n");
         }
@@ -308,10 +244,9 @@ fn multiply(tile: Tile) -> String {
     text + "    }\n"
 }
 
-fn store(product: &Product, tile: Tile, (place, len): (&str, usize), in_parts: bool) -> String {
+fn store(product: &Product, tile: Tile, (first, step): (&str, usize)) -> String {
     let whole_rows = product.m.is_multiple_of(tile.rows());
     let whole_columns = product.n.is_multiple_of(tile.columns());
-    let place = if in_parts { format!("part * {len}u + {place}") } else { place.into() };
     let mut text = String::new();
     for four in 0..tile.fours[1] {
         for word in 0..4 {
@@ -326,7 +261,7 @@ fn store(product: &Product, tile: Tile, (place, len): (&str, usize), in_parts: b
                     checks.push("column < N");
                 }
                 let value = format!("sum_{row}_{four}.{}", ["x", "y", "z", "w"][word]);
-                let set = format!("set_result({place}, {value});");
+                let set = format!("set_result({first} + row * {step}u, {value});");
                 let set = if checks.is_empty() { set } else { format!("if ({}) {{ {set} }}", checks.join(" && ")) };
                 writeln!(text, "{{ let row = {row_text}; let column = {column}; {set} }}").ok();
             }

@@ -7,7 +7,7 @@
 use super::library::{Library, literal};
 use crate::{
     engine::webgpu::{
-        index::{Axis, Walk},
+        index::{Axis, Walk, quotient},
         memory::{Memory, is_atom},
         shader::scalar,
     },
@@ -329,8 +329,7 @@ impl<'a> Writer<'a> {
             return self.four_times(index, &|writer, at| writer.repeated(register, repeat, at));
         }
         let repeat = if index.wide { repeat / 4 } else { repeat };
-        let text = if repeat == 1 { index.text.clone() } else { format!("{} / {repeat}u", index.text) };
-        let at = self.index(text, index.level, false);
+        let at = self.index(quotient(&index.text, repeat), index.level, false);
         self.register(register, &at)
     }
 

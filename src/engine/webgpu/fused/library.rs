@@ -88,8 +88,8 @@ impl Library {
         self.need(
             one,
             format!(
-                "fn {one}(i: u32, stream: u32) -> f32 {{\n    var block = {four}(i / 4u, stream);\n    return block[i % \
-                 4u];\n}}"
+                "fn {one}(i: u32, stream: u32) -> f32 {{\n    var block = {four}(i >> 2u, stream);\n    return block[i & \
+                 3u];\n}}"
             ),
         );
         if wide { four } else { one }

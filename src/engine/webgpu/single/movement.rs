@@ -3,7 +3,10 @@
 use std::fmt::Write;
 
 use super::Task;
-use crate::engine::webgpu::{index::unravel, shader::Kernel};
+use crate::engine::webgpu::{
+    index::{quotient, remainder, unravel},
+    shader::Kernel,
+};
 
 /// Each element of the result looks for the operand that it comes from.
 pub(super) fn concat(task: &Task<'_>, axis: usize) -> Kernel {
@@ -11,7 +14,7 @@ pub(super) fn concat(task: &Task<'_>, axis: usize) -> Kernel {
     let row = task.node.shape.dim(axis) * inner;
     let names: Vec<String> = (0..task.shapes.len()).map(|index| format!("x{index}")).collect();
     let operands: Vec<(&str, usize)> = names.iter().map(String::as_str).zip(0..).collect();
-    let mut body = format!("let row = i / {row}u;\nlet at = i % {row}u;\nvar value = 0.0;\n");
+    let mut body = format!("let row = {};\nlet at = {};\nvar value = 0.0;\n", quotient("i", row), remainder("i", row));
     let mut start = 0;
     let mut branches = Vec::new();
     for (name, shape) in names.iter().zip(&task.shapes) {
@@ -36,11 +39,13 @@ pub(super) fn pad(task: &Task<'_>, low: &[u32], interior: &[u32]) -> Kernel {
     let mut body = unravel("i", &names, &result.dims());
     let (mut inside, mut places) = (String::from("true"), Vec::new());
     for (axis, (size, stride)) in shape.iter().zip(shape.strides()).enumerate() {
-        let (low, every) = (low[axis], u64::from(interior[axis]) + 1);
+        let (low, every) = (low[axis], interior[axis] as usize + 1);
         // Below zero wraps around to a number far above the size.
         writeln!(body, "let from{axis} = at{axis} - {low}u;").ok();
-        write!(inside, " && from{axis} / {every}u < {size}u && from{axis} % {every}u == 0u").ok();
-        places.push(format!("from{axis} / {every}u * {stride}u"));
+        let from = format!("from{axis}");
+        let (at, between) = (quotient(&from, every), remainder(&from, every));
+        write!(inside, " && {at} < {size}u && {between} == 0u").ok();
+        places.push(format!("{at} * {stride}u"));
     }
     if places.is_empty() {
         places.push("0u".into());

@@ -1,7 +1,10 @@
 //! Rows by number, and the sums that come back.
 
 use super::Task;
-use crate::engine::webgpu::shader::Kernel;
+use crate::engine::webgpu::{
+    index::{quotient, remainder},
+    shader::Kernel,
+};
 
 /// Elements of one row of a tensor whose first axis counts rows.
 fn row_len(len: usize, rows: usize) -> usize {
@@ -11,11 +14,12 @@ fn row_len(len: usize, rows: usize) -> usize {
 pub(super) fn take(task: &Task<'_>) -> Kernel {
     let rows = task.shapes[0].dim(0);
     let row = row_len(task.len(), task.node.shape.dim(0));
+    let (number, at) = (quotient("i", row), remainder("i", row));
     let body = format!(
-        "let row = rows(i / {row}u);
+        "let row = rows({number});
 var value = 0.0;
 if (row < {rows}u) {{
-    value = x(row * {row}u + i % {row}u);
+    value = x(row * {row}u + {at});
 }}
 set_result(i, value);"
     );
@@ -26,12 +30,13 @@ set_result(i, value);"
 pub(super) fn transpose(task: &Task<'_>) -> Kernel {
     let row = row_len(task.len(), task.node.shape.dim(0));
     let taken = task.shapes[1].elements();
+    let (number, at) = (quotient("i", row), remainder("i", row));
     let body = format!(
-        "let row = i / {row}u;
+        "let row = {number};
 var total = 0.0;
 for (var k = 0u; k < {taken}u; k += 1u) {{
     if (rows(k) == row) {{
-        total += x(k * {row}u + i % {row}u);
+        total += x(k * {row}u + {at});
     }}
 }}
 set_result(i, total);"
