@@ -226,6 +226,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_kept_is_summed_in_the_same_loop() {
+        let softmax = compiled(|g| {
+            let x = g.input("x", [100, 1024]);
+            let exp = (x - x.max_keep(&[1])).exp();
+            g.output("y", exp / exp.sum_keep(&[1]));
+        });
+        let [source] = sources(&softmax)[..] else { panic!("{:?}", sources(&softmax)) };
+        // The maximum; the exponentials and their sum; the quotients.
+        let [_, _, kept, _] = source.split("for (").collect::<Vec<_>>()[..] else { panic!("{source}") };
+        let (inside, _) = kept.split_once('}').unwrap();
+        assert!(inside.contains("all_exp") && inside.contains("sum_"), "{source}");
+    }
+
+    #[test]
     fn states_are_updated_in_place() {
         let step = compiled(|g| {
             let (theta, gradient) = (g.input("theta", [1000]), g.input("gradient", [1000]));

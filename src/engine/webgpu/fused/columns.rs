@@ -7,7 +7,10 @@ use super::{
     reduction::join,
 };
 use crate::{
-    engine::webgpu::{index::indented, memory::Memory},
+    engine::webgpu::{
+        index::{indented, quotient, remainder},
+        memory::{Caps, Hardware, Memory},
+    },
     graph::Reduce,
     program::{Register, What},
     sorted::SortedMap,
@@ -33,9 +36,13 @@ const BUSY: usize = 128;
 const LONG: usize = 64;
 
 impl Share {
-    pub fn new(rows: usize, columns: usize, most_lanes: usize) -> Share {
-        let across = columns.next_power_of_two().clamp(1, 64.min(most_lanes));
-        let down = (rows / 4).next_power_of_two().clamp(1, (256.min(most_lanes) / across).max(1));
+    pub fn new(rows: usize, columns: usize, caps: &Caps) -> Share {
+        let across = columns.next_power_of_two().clamp(1, 64.min(caps.lanes));
+        let down = match caps.hardware {
+            // It would change between lanes at every barrier.
+            Hardware::SwiftShader => 1,
+            _ => (rows / 4).next_power_of_two().clamp(1, (256.min(caps.lanes) / across).max(1)),
+        };
         let blocks = columns.div_ceil(across);
         let chunks = (BUSY / blocks).min(rows / (LONG * down)).max(1);
         Share { across, down, rows, columns, chunks }
@@ -63,15 +70,20 @@ pub(super) fn write(writer: &mut Writer<'_>, share: Share, sums: &Sums) -> (Stri
     let (across, down, columns) = (share.across, share.down, share.columns);
     let blocks = columns.div_ceil(across);
     let reductions = reductions(source);
-    let mut body =
-        format!("let column = group % {blocks}u * {across}u + lane % {across}u;\nlet part = lane / {across}u;\n");
+    let mut body = format!(
+        "let column = {} * {across}u + {};\nlet part = {};\n",
+        remainder("group", blocks),
+        remainder("lane", across),
+        quotient("lane", across)
+    );
     if share.chunks > 1 {
         let chunk = share.chunk();
         let rows = share.rows;
         writeln!(
             body,
-            "let chunk = group / {blocks}u;\nlet first_row = chunk * {chunk}u + part;\nlet end_row = min(chunk * {chunk}u + \
-             {chunk}u, {rows}u);"
+            "let chunk = {};\nlet first_row = chunk * {chunk}u + part;\nlet end_row = min(chunk * {chunk}u + \
+             {chunk}u, {rows}u);",
+            quotient("group", blocks)
         )
         .ok();
     } else {

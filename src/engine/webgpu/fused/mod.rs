@@ -111,7 +111,7 @@ impl Attempt<'_> {
         let (source, space) = self.source(rows, &stored, Vec::new());
         let mut writer = Writer::new(&source);
         let longest = self.fused.registers.iter().copied().max().unwrap_or(1);
-        let mut share = rows::Share::new(rows, longest, self.compiler.caps.lanes);
+        let mut share = rows::Share::new(rows, longest, &self.compiler.caps);
         // Each array of one element a lane takes its part.
         let words = self.compiler.caps.shared_words.saturating_sub(4 * share.lanes);
         let mut schedule = Schedule::new(&source, share.rows, words);
@@ -135,7 +135,7 @@ impl Attempt<'_> {
     }
 
     fn columns(&self, rows: usize, columns: usize) -> (Vec<Kernel>, SortedSet<ValueId>) {
-        let share = columns::Share::new(rows, columns, self.compiler.caps.lanes);
+        let share = columns::Share::new(rows, columns, &self.compiler.caps);
         let is_sum = |register: Register| {
             let found = self.fused.code.iter().find(|instruction| instruction.to == register);
             found.is_some_and(|instruction| matches!(instruction.what, What::Reduce { .. }))

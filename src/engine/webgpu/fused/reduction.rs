@@ -9,7 +9,7 @@ use crate::{
 
 /// Terms summed one after another before they join the total, which keeps rounding errors far below those of one long
 /// running sum.
-const PART: usize = 32;
+pub(super) const PART: usize = 32;
 
 impl Writer<'_> {
     /// A reduction by one invocation.
@@ -45,7 +45,7 @@ impl Writer<'_> {
     }
 
     /// One term of a reduction.
-    fn term(&mut self, instruction: &Instruction, at: &Index) -> Term {
+    pub fn term(&mut self, instruction: &Instruction, at: &Index) -> Term {
         let first = self.operand(instruction.inputs[0], at);
         if !matches!(instruction.what, What::Dot) {
             return first;
@@ -153,6 +153,11 @@ impl Terms {
             rest /= size;
         }
         place
+    }
+
+    /// Whether they are all elements of a row, in order.
+    pub fn are_row(&self) -> bool {
+        self.results == 1 && self.reduced.at("term") == "term"
     }
 
     /// Whether terms can be taken in fours of neighbours.

@@ -4,14 +4,17 @@ use std::fmt::Write;
 
 use super::{
     expr::{Index, Source, Writer},
-    reduction::{Run, Terms, join},
+    reduction::{PART, Run, Terms, join},
     schedule::{Schedule, Way},
 };
 use crate::{
-    engine::webgpu::index::indented,
+    engine::webgpu::{
+        index::{indented, quotient, remainder},
+        memory::{Caps, Hardware},
+    },
     graph::Reduce,
     program::{Register, What},
-    sorted::SortedSet,
+    sorted::{SortedMap, SortedSet},
 };
 
 /// Lanes whose results one lane joins at a time.
@@ -27,16 +30,19 @@ pub(super) struct Share {
 
 impl Share {
     /// For `rows` rows of at most `longest` elements.
-    pub fn new(rows: usize, longest: usize, most_lanes: usize) -> Share {
+    pub fn new(rows: usize, longest: usize, caps: &Caps) -> Share {
         let together = (512 / longest.max(1)).clamp(1, rows.max(1));
         let groups = rows.div_ceil(together);
-        // Few long rows want all the lanes there are.
-        let lanes = match (longest, groups) {
-            (1024.., ..64) => 256,
-            (512.., ..256) => 128,
+        let lanes = match (caps.hardware, longest, groups) {
+            // At every barrier it changes between the lanes that do not fit one vector, which is dear.
+            (Hardware::SwiftShader, ..) => 4,
+            // Few long rows want all the lanes there are.
+            (_, 1024.., ..64) => 256,
+            (_, 512.., ..256) => 128,
             _ => 64,
         };
-        Share { rows: together, lanes: lanes.min(most_lanes) }
+        // Lanes are joined by halves.
+        Share { rows: together, lanes: lanes.min(1 << caps.lanes.max(1).ilog2()) }
     }
 
     pub fn groups(self, rows: usize) -> usize {
@@ -56,8 +62,9 @@ pub(super) fn write(writer: &mut Writer<'_>, schedule: &Schedule, share: Share) 
     };
     let mut most = 0;
     for phase in &schedule.phases {
-        for (register, _) in phase.iter().filter(|(_, way)| *way == Way::Kept) {
-            body += &kept(writer, *register, share);
+        for group in loops(writer.source, phase) {
+            most = most.max(group.carried.len());
+            body += &kept(writer, &group, share);
         }
         for group in groups(writer.source, phase) {
             let partial = shared(writer, &group, share);
@@ -104,18 +111,71 @@ fn open(writer: &mut Writer<'_>, share: Share) -> usize {
     level
 }
 
-/// Lanes take turns at the elements of a register.
-fn kept(writer: &mut Writer<'_>, register: Register, share: Share) -> String {
-    let each = writer.source.each(register);
+/// What one loop over elements computes: registers of one length, and reductions of the whole row.
+#[derive(Default)]
+struct Elements {
+    /// Elements of a row.
+    each: usize,
+    kept: Vec<Register>,
+    carried: Vec<Register>,
+}
+
+/// The loops of a phase.
+fn loops(source: &Source<'_>, phase: &[(Register, Way)]) -> Vec<Elements> {
+    let mut loops: SortedMap<usize, Elements> = SortedMap::new();
+    for &(register, way) in phase.iter().filter(|(_, way)| *way != Way::Shared) {
+        let is_kept = way == Way::Kept;
+        let terms = || Terms::of(source, source.instruction(register)).count;
+        let each = if is_kept { source.each(register) } else { terms() };
+        let elements = loops.or_insert_with(each, || Elements { each, ..Elements::default() });
+        if is_kept { elements.kept.push(register) } else { elements.carried.push(register) }
+    }
+    loops.into_iter().map(|(_, elements)| elements).collect()
+}
+
+/// Lanes take turns at the elements, and join what each has of the reductions.
+fn kept(writer: &mut Writer<'_>, elements: &Elements, share: Share) -> String {
+    let each = elements.each;
     let outer = open(writer, share);
+    let totals = starts(writer, &elements.carried, outer, false);
     let inner = writer.open();
     let k = writer.name("k");
     let index = writer.index(format!("{} + {k}", first(each, share)), inner, false);
-    let value = writer.register(register, &index).text;
-    let array = writer.array(register);
-    writer.line(inner, &format!("{array}[{k}] = {value};"));
+    for &register in &elements.kept {
+        let value = writer.register(register, &index).text;
+        let array = writer.array(register);
+        writer.line(inner, &format!("{array}[{k}] = {value};"));
+    }
+    // In parts, for the rounding.
+    let in_parts = !totals.is_empty() && each > 2 * PART * share.lanes;
+    let (mut parts, mut joined) = (String::new(), String::new());
+    for (total, start, reduce, register) in &totals {
+        let value = writer.term(writer.source.instruction(*register), &index).text;
+        let into = if in_parts { format!("part_{total}") } else { total.clone() };
+        writer.line(inner, &format!("{into} = {};", join(*reduce, &into, &value)));
+        writeln!(parts, "    var {into} = {start};").ok();
+        writeln!(joined, "    {total} = {};", join(*reduce, total, &into)).ok();
+    }
     let (lines, lanes, here) = (indented(&writer.close()), share.lanes, here(each, share));
-    writer.line(outer, &format!("for (var {k} = lane; {k} < {here}; {k} += {lanes}u) {{\n{lines}}}"));
+    if in_parts {
+        let span = PART * lanes;
+        let inside = indented(&format!(
+            "for (var {k} = first_{k}; {k} < min(first_{k} + {span}u, {here}); {k} += {lanes}u) {{\n{lines}}}"
+        ));
+        let text = format!(
+            "for (var first_{k} = lane; first_{k} < {here}; first_{k} += {span}u) {{\n{parts}{inside}{joined}}}"
+        );
+        writer.line(outer, &text);
+    } else {
+        writer.line(outer, &format!("for (var {k} = lane; {k} < {here}; {k} += {lanes}u) {{\n{lines}}}"));
+    }
+    if !totals.is_empty() {
+        for (index, (total, ..)) in totals.iter().enumerate() {
+            writer.line(outer, &format!("partial_{index}[lane] = {total};"));
+        }
+        writer.line(outer, "let part = lane;");
+        combine(writer, outer, &elements.carried, share.lanes, ("0u", "part == 0u"));
+    }
     format!("{{\n{}}}\n", indented(&writer.close()))
 }
 
@@ -158,7 +218,8 @@ fn shared(writer: &mut Writer<'_>, registers: &[Register], share: Share) -> (Str
     if alone {
         writer.line(outer, "let part = lane;");
     } else {
-        writer.line(outer, &format!("let result = lane / {each}u;\nlet part = lane % {each}u;"));
+        writer
+            .line(outer, &format!("let result = {};\nlet part = {};", quotient("lane", each), remainder("lane", each)));
     }
     let text = if alone { "0u" } else { "result" };
     let inner = if alone { outer } else { writer.open() };
@@ -172,19 +233,25 @@ fn shared(writer: &mut Writer<'_>, registers: &[Register], share: Share) -> (Str
         let lines = indented(&writer.close());
         writer.line(outer, &format!("if (result < {count}) {{\n{lines}}}"));
     }
-    writer.line(outer, "workgroupBarrier();");
-    let reduces: Vec<Reduce> = registers.iter().map(|&register| reduce_of(source, register)).collect();
-    writer.line(outer, tree(&reduces, each).trim_end());
     let is_first = if alone { "part == 0u".into() } else { format!("part == 0u && result < {count}") };
+    combine(writer, outer, registers, each, (text, &is_first));
+    (format!("{{\n{}}}\n", indented(&writer.close())), registers.len())
+}
+
+/// Joins what `lanes` neighbouring lanes have left in the arrays of one element a lane, and keeps it as element `at` where
+/// `is_first` holds.
+fn combine(writer: &mut Writer<'_>, level: usize, registers: &[Register], lanes: usize, (at, is_first): (&str, &str)) {
+    writer.line(level, "workgroupBarrier();");
+    let reduces: Vec<Reduce> = registers.iter().map(|&register| reduce_of(writer.source, register)).collect();
+    writer.line(level, tree(&reduces, lanes).trim_end());
     let lines: String = registers
         .iter()
         .enumerate()
-        .map(|(index, &register)| format!("    {}[{text}] = partial_{index}[lane];\n", array(writer, register)))
+        .map(|(index, &register)| format!("    {}[{at}] = partial_{index}[lane];\n", writer.array(register)))
         .collect();
-    writer.line(outer, &format!("if ({is_first}) {{\n{lines}}}"));
+    writer.line(level, &format!("if ({is_first}) {{\n{lines}}}"));
     // The arrays are free again once this has been read.
-    writer.line(outer, "workgroupBarrier();");
-    (format!("{{\n{}}}\n", indented(&writer.close())), registers.len())
+    writer.line(level, "workgroupBarrier();");
 }
 
 struct Result<'t> {
@@ -199,6 +266,25 @@ fn reduce_of(source: &Source<'_>, register: Register) -> Reduce {
     }
 }
 
+/// Declares what each of these reductions begins with: its name, the start's text, and what it is.
+fn starts(
+    writer: &mut Writer<'_>,
+    registers: &[Register],
+    level: usize,
+    wide: bool,
+) -> Vec<(String, String, Reduce, Register)> {
+    let mut totals = Vec::new();
+    for &register in registers {
+        let reduce = reduce_of(writer.source, register);
+        let total = writer.name(&format!("{}_{}", writer.label(register), register.0));
+        let start = writer.library.start(reduce);
+        let first = if wide { format!("vec4<f32>({start})") } else { start.clone() };
+        writer.line(level, &format!("var {total} = {first};"));
+        totals.push((total, start, reduce, register));
+    }
+    totals
+}
+
 /// Declares what one lane has of each of these reductions; returns the texts.
 fn totals(
     writer: &mut Writer<'_>,
@@ -208,7 +294,6 @@ fn totals(
     share: Share,
     (first_term, step, wide): (&str, usize, bool),
 ) -> Vec<String> {
-    let source = writer.source;
     let level = result.level;
     let flat = match (result.text, terms.results) {
         ("0u", _) => first(terms.results, share),
@@ -216,17 +301,9 @@ fn totals(
     };
     let flat = writer.index(flat, level, false);
     let place = terms.kept.at(&flat.text);
-    let place = if wide { format!("({place}) / 4u") } else { place };
+    let place = if wide { quotient(&place, 4) } else { place };
     let base = writer.index(place, level, false);
-    let mut totals = Vec::new();
-    for &register in registers {
-        let reduce = reduce_of(source, register);
-        let total = writer.name(&format!("{}_{}", writer.label(register), register.0));
-        let start = writer.library.start(reduce);
-        let first = if wide { format!("vec4<f32>({start})") } else { start.clone() };
-        writer.line(level, &format!("var {total} = {first};"));
-        totals.push((total, start, reduce, register));
-    }
+    let totals = starts(writer, registers, level, wide);
     let text = writer.run(Run { first: first_term, step, terms, base: &base, wide }, &totals);
     writer.line(level, text.trim_end());
     totals
@@ -265,7 +342,7 @@ fn tree(reduces: &[Reduce], lanes: usize) -> String {
             }
         }
         stride *= fan_in;
-        writeln!(text, "if (part % {stride}u == 0u) {{\n{lines}}}\nworkgroupBarrier();").ok();
+        writeln!(text, "if ({} == 0u) {{\n{lines}}}\nworkgroupBarrier();", remainder("part", stride)).ok();
     }
     text
 }

@@ -24,6 +24,8 @@ pub(super) enum Way {
     Kept,
     /// Each element by several lanes, each of which takes a part of the terms.
     Shared,
+    /// A sum or maximum of the whole row, in the loop that keeps what it reads.
+    Carried,
 }
 
 /// The phases of a kernel: each ends with a barrier, after which its registers are in workgroup memory. What is stored
@@ -45,7 +47,7 @@ impl Schedule {
             let Some(cheapest) = cheapest else { break };
             ways.remove(&cheapest);
         }
-        Schedule { phases: phases(source, &ways) }
+        Schedule { phases: phases(source, &ways, rows) }
     }
 
     /// Whether nothing passes between lanes.
@@ -87,9 +89,14 @@ fn is_reduction(what: &What) -> bool {
     matches!(what, What::Reduce { .. } | What::Dot)
 }
 
+/// Whether it reads elements at other indices than its own.
+fn moves(what: &What) -> bool {
+    matches!(what, What::Move { .. }) || is_reduction(what)
+}
+
 /// The registers that an instruction reads, and whether at its own index.
 fn registers(instruction: &Instruction) -> impl Iterator<Item = (Register, bool)> + '_ {
-    let moves = matches!(instruction.what, What::Move { .. } | What::Reduce { .. } | What::Dot);
+    let moves = moves(&instruction.what);
     instruction.inputs.iter().filter_map(move |input| match input {
         Operand::Array { register, repeat } => Some((*register, *repeat == 1 && !moves)),
         Operand::Number(_) | Operand::Scalar(_) => None,
@@ -143,19 +150,34 @@ enum Loop {
     Register(Register),
 }
 
-fn phases(source: &Source<'_>, ways: &Ways) -> Vec<Vec<(Register, Way)>> {
+fn phases(source: &Source<'_>, ways: &Ways, rows: usize) -> Vec<Vec<(Register, Way)>> {
     let mut phases: Vec<Vec<(Register, Way)>> = Vec::new();
-    // The phase from which on each register can be had.
-    let mut from = vec![0; source.fused.registers.len()];
+    // The phase from which on each register can be had, and whether its elements can be had before, in the loop of the
+    // phase that keeps it or what it is made of.
+    let mut from = vec![(0, false); source.fused.registers.len()];
     for instruction in &source.fused.code {
-        let needs = registers(instruction).map(|(register, _)| from[register.index()]).max().unwrap_or(0);
-        from[instruction.to.index()] = needs;
+        let to = instruction.to.index();
+        let is_sum = is_reduction(&instruction.what);
+        // A term of a row's reduction is needed where the loop is.
+        let in_row = is_sum && rows == 1 && Terms::of(source, instruction).are_row();
+        let needs = registers(instruction).map(|(register, _)| from[register.index()].0).max().unwrap_or(0);
+        let had = |input: &Operand| match input {
+            Operand::Array { register, repeat } => {
+                let (first, within) = from[register.index()];
+                first < needs || (within && *repeat == 1 && (in_row || !moves(&instruction.what)))
+            }
+            Operand::Number(_) | Operand::Scalar(_) => true,
+        };
+        let early = needs > 0 && instruction.inputs.iter().all(had);
+        from[to] = (needs, early && !is_sum);
         if let Some(&(way, _)) = ways.get(&instruction.to) {
-            if phases.len() == needs {
+            let phase = needs - usize::from(early);
+            if phases.len() == phase {
                 phases.push(Vec::new());
             }
-            phases[needs].push((instruction.to, way));
-            from[instruction.to.index()] = needs + 1;
+            let way = if early && way == Way::Shared { Way::Carried } else { way };
+            phases[phase].push((instruction.to, way));
+            from[to] = (phase + 1, way == Way::Kept);
         }
     }
     phases
