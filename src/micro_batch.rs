@@ -54,9 +54,9 @@ impl From<MicroBatch> for Written {
 }
 
 impl MicroBatch {
-    /// Bounds of the automatic choice: below, what all images share (kernels, frequencies) is read too often; above,
-    /// nothing gains.
-    const FEWEST: u64 = 16;
+    /// Bounds of the automatic choice: below, what all images share (kernels, frequencies) is read too often, which costs
+    /// more than activations that do not fit the cache; above, nothing gains.
+    const FEWEST: u64 = 32;
     const MOST: u64 = 256;
 
     /// The parts in which `count` images pass through `network` on an engine with these limits.
@@ -117,9 +117,9 @@ mod tests {
     fn the_automatic_choice_fits_the_cache() {
         let images =
             |bytes, cache_bytes| MicroBatch::Automatic.images(bytes, Limits { buffer_bytes: u64::MAX, cache_bytes });
-        assert_eq!(images(1 << 19, Some(16 << 20)), 32);
-        assert_eq!(images(600_000, Some(16 << 20)), 24, "a multiple of 8");
-        assert_eq!(images(1 << 30, Some(16 << 20)), 16);
+        assert_eq!(images(1 << 18, Some(16 << 20)), 64);
+        assert_eq!(images(400_000, Some(16 << 20)), 40, "a multiple of 8");
+        assert_eq!(images(1 << 30, Some(16 << 20)), 32);
         assert_eq!(images(100, Some(16 << 20)), 256);
         assert_eq!(images(1 << 30, None), 256);
     }
