@@ -173,9 +173,10 @@ impl Gpu {
         self.check().err().unwrap_or(error)
     }
 
-    /// A lost device makes for other errors before it is reported, which is when all in flight has ended.
+    /// A lost device makes for other errors before it is reported, which is when all in flight has ended. (Mesa's software
+    /// adapter compiles a kernel when it first runs, which is seconds of a slow machine.)
     fn be_patient(&self) {
-        let patience = wgpu::PollType::Wait { submission_index: None, timeout: Some(Duration::from_secs(1)) };
+        let patience = wgpu::PollType::Wait { submission_index: None, timeout: Some(Duration::from_secs(60)) };
         let _ = self.device.poll(patience);
     }
 
