@@ -9,7 +9,7 @@ use crate::{
 
 /// Terms summed one after another before they join the total, which keeps rounding errors far below those of one long
 /// running sum.
-pub(super) const PART: usize = 32;
+const PART: usize = 32;
 
 impl Writer<'_> {
     /// A reduction by one invocation.
@@ -56,40 +56,71 @@ impl Writer<'_> {
     }
 
     /// The loop in which one invocation takes its share of the terms of reductions of equal form.
-    pub fn run(&mut self, run: Run<'_>, totals: &[(String, String, Reduce, Register)]) -> String {
+    pub fn run(&mut self, run: Run<'_>, totals: &[Total]) -> String {
         let count = if run.wide { run.terms.count / 4 } else { run.terms.count };
-        let in_parts = count.div_ceil(run.step) > 2 * PART;
         let level = self.open();
         let term = Index { text: self.name("term"), level, wide: run.wide };
         let walk = if run.wide { run.terms.reduced.quads() } else { Some(run.terms.reduced.clone()) };
         let place = walk.unwrap_or_else(|| run.terms.reduced.clone()).at(&term.text);
         let base = if run.base.text == "0u" { String::new() } else { format!("{} + ", run.base.text) };
         let at = self.index(format!("{base}{place}"), level, run.wide);
+        let end = format!("{count}u");
+        let turns = Turns { variable: &term.text, first: run.first, end: &end, step: run.step, wide: run.wide };
+        let in_parts = turns.are_many(count, totals);
+        self.add(totals, &at, in_parts);
+        let lines = self.close();
+        turns.around(&lines, totals, in_parts)
+    }
+
+    /// Joins the terms at an index to the totals, or to their parts.
+    pub fn add(&mut self, totals: &[Total], at: &Index, in_parts: bool) {
         for (total, _, reduce, register) in totals {
             let source = self.source;
-            let value = self.term(source.instruction(*register), &at);
+            let value = self.term(source.instruction(*register), at);
             let into = if in_parts { format!("part_{total}") } else { total.clone() };
-            let value = if run.wide { value.spread() } else { value.text };
-            self.line(level, &format!("{into} = {};", join(*reduce, &into, &value)));
+            let value = if at.wide { value.spread() } else { value.text };
+            self.line(at.level, &format!("{into} = {};", join(*reduce, &into, &value)));
         }
-        let (lines, step, variable) = (indented(&self.close()), run.step, &term.text);
+    }
+}
+
+/// What a reduction is joined to: its name, the text that it begins with, and what it is.
+pub(super) type Total = (String, String, Reduce, Register);
+
+/// A loop in which a variable takes every `step`th value from `first` to below `end`.
+pub(super) struct Turns<'t> {
+    pub variable: &'t str,
+    pub first: &'t str,
+    pub end: &'t str,
+    pub step: usize,
+    /// Whether totals are fours.
+    pub wide: bool,
+}
+
+impl Turns<'_> {
+    /// Whether totals of `count` terms are summed in parts, for the rounding.
+    pub fn are_many(&self, count: usize, totals: &[Total]) -> bool {
+        !totals.is_empty() && count.div_ceil(self.step) > 2 * PART
+    }
+
+    /// The loop around these lines.
+    pub fn around(&self, lines: &str, totals: &[Total], in_parts: bool) -> String {
+        let Turns { variable, first, end, step, wide } = self;
+        let lines = indented(lines);
         if !in_parts {
-            let first = run.first;
             return format!(
-                "for (var {variable} = {first}; {variable} < {count}u; {variable} += {step}u) {{\n{lines}}}\n"
+                "for (var {variable} = {first}; {variable} < {end}; {variable} += {step}u) {{\n{lines}}}\n"
             );
         }
         let span = PART * step;
-        let mut text = format!(
-            "for (var first_{variable} = {}; first_{variable} < {count}u; first_{variable} += {span}u) {{\n",
-            run.first
-        );
+        let mut text =
+            format!("for (var first_{variable} = {first}; first_{variable} < {end}; first_{variable} += {span}u) {{\n");
         for (total, start, ..) in totals {
-            let start = if run.wide { format!("vec4<f32>({start})") } else { start.clone() };
+            let start = if *wide { format!("vec4<f32>({start})") } else { start.clone() };
             text += &format!("    var part_{total} = {start};\n");
         }
         let inner = format!(
-            "for (var {variable} = first_{variable}; {variable} < min(first_{variable} + {span}u, {count}u); {variable} += {step}u) {{\n{lines}}}\n"
+            "for (var {variable} = first_{variable}; {variable} < min(first_{variable} + {span}u, {end}); {variable} += {step}u) {{\n{lines}}}\n"
         );
         text += &indented(&inner);
         for (total, _, reduce, _) in totals {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::{
     expr::{Index, Source, Writer},
-    reduction::{PART, Run, Terms, join},
+    reduction::{Run, Terms, Total, Turns, join},
     schedule::{Schedule, Way},
 };
 use crate::{
@@ -146,29 +146,12 @@ fn kept(writer: &mut Writer<'_>, elements: &Elements, share: Share) -> String {
         let array = writer.array(register);
         writer.line(inner, &format!("{array}[{k}] = {value};"));
     }
-    // In parts, for the rounding.
-    let in_parts = !totals.is_empty() && each > 2 * PART * share.lanes;
-    let (mut parts, mut joined) = (String::new(), String::new());
-    for (total, start, reduce, register) in &totals {
-        let value = writer.term(writer.source.instruction(*register), &index).text;
-        let into = if in_parts { format!("part_{total}") } else { total.clone() };
-        writer.line(inner, &format!("{into} = {};", join(*reduce, &into, &value)));
-        writeln!(parts, "    var {into} = {start};").ok();
-        writeln!(joined, "    {total} = {};", join(*reduce, total, &into)).ok();
-    }
-    let (lines, lanes, here) = (indented(&writer.close()), share.lanes, here(each, share));
-    if in_parts {
-        let span = PART * lanes;
-        let inside = indented(&format!(
-            "for (var {k} = first_{k}; {k} < min(first_{k} + {span}u, {here}); {k} += {lanes}u) {{\n{lines}}}"
-        ));
-        let text = format!(
-            "for (var first_{k} = lane; first_{k} < {here}; first_{k} += {span}u) {{\n{parts}{inside}{joined}}}"
-        );
-        writer.line(outer, &text);
-    } else {
-        writer.line(outer, &format!("for (var {k} = lane; {k} < {here}; {k} += {lanes}u) {{\n{lines}}}"));
-    }
+    let here = here(each, share);
+    let turns = Turns { variable: &k, first: "lane", end: &here, step: share.lanes, wide: false };
+    let in_parts = turns.are_many(each, &totals);
+    writer.add(&totals, &index, in_parts);
+    let lines = writer.close();
+    writer.line(outer, turns.around(&lines, &totals, in_parts).trim_end());
     if !totals.is_empty() {
         for (index, (total, ..)) in totals.iter().enumerate() {
             writer.line(outer, &format!("partial_{index}[lane] = {total};"));
@@ -266,13 +249,8 @@ fn reduce_of(source: &Source<'_>, register: Register) -> Reduce {
     }
 }
 
-/// Declares what each of these reductions begins with: its name, the start's text, and what it is.
-fn starts(
-    writer: &mut Writer<'_>,
-    registers: &[Register],
-    level: usize,
-    wide: bool,
-) -> Vec<(String, String, Reduce, Register)> {
+/// Declares what each of these reductions begins with.
+fn starts(writer: &mut Writer<'_>, registers: &[Register], level: usize, wide: bool) -> Vec<Total> {
     let mut totals = Vec::new();
     for &register in registers {
         let reduce = reduce_of(writer.source, register);
