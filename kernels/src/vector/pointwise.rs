@@ -83,29 +83,71 @@ const UNROLLED: usize = 4;
 /// Numbers that a turn works on, at most.
 const BLOCK: usize = UNROLLED * MOST;
 
+/// Where the numbers of an operand come from.
+#[derive(Clone, Copy)]
+struct Source {
+    next: *const f32,
+    /// How many times in a row each number is taken; 0 for numbers that are as many as the output's.
+    times: usize,
+    /// The element from which on the next number counts.
+    until: usize,
+}
+
 impl<F: Function<N>, const N: usize> Kernel for Map<'_, '_, F, N> {
     type Out = ();
 
+    #[expect(unsafe_code, reason = "reads and writes tiles")]
     #[inline(always)]
     fn run<L: Lanes>(self, l: L) {
-        let len = self.out.len();
-        // A number becomes a block of it that is read again and again, so that no loop is compiled twice.
-        let mut copies = [[0.0; BLOCK]; N];
-        let mut sources = [(std::ptr::null(), 0); N];
-        for ((source, copies), operand) in sources.iter_mut().zip(&mut copies).zip(self.operands) {
-            *source = match operand {
+        let (len, out) = (self.out.len(), self.out.as_ptr());
+        let mut numbers = [0.0; N];
+        let mut sources = [Source { next: std::ptr::null(), times: 0, until: 0 }; N];
+        // Elements for which no operand changes the number that it repeats.
+        let mut run = len;
+        for ((source, number), operand) in sources.iter_mut().zip(&mut numbers).zip(self.operands) {
+            (source.next, source.times) = match operand {
                 Operand::Tile(tile) => {
                     assert_eq!(tile.len(), len, "an operand of another length than the output");
-                    (tile.as_ptr(), 1)
+                    (tile.as_ptr(), 0)
+                }
+                Operand::Repeated(tile, times) => {
+                    assert_eq!(tile.len() * times, len, "an operand of another length than the output");
+                    (tile.as_ptr(), times)
                 }
                 Operand::One(value) => {
-                    *copies = [value; BLOCK];
-                    (copies.as_ptr(), 0)
+                    *number = value;
+                    (std::ptr::from_ref(number), len)
                 }
             };
+            run = common_divisor(run, source.times);
         }
-        loops::<L, F, N>(l, sources, len, self.out.as_ptr());
+        // A number becomes a block of it that is read again and again, so that no loop is compiled twice.
+        let mut copies = [[0.0; BLOCK]; N];
+        for start in (0..len).step_by(run.max(1)) {
+            let mut from = [(std::ptr::null(), 0); N];
+            for ((from, source), copies) in from.iter_mut().zip(&mut sources).zip(&mut copies) {
+                if source.times == 0 {
+                    *from = (source.next.wrapping_add(start), 1);
+                    continue;
+                }
+                let copies = copies.as_mut_ptr();
+                if source.until == start {
+                    for turn in 0..UNROLLED {
+                        // SAFETY: there is a number for every so many elements, and a block has room for every register.
+                        unsafe { l.store(l.splat(source.next.read()), copies.add(turn * L::COUNT)) }
+                    }
+                    source.next = source.next.wrapping_add(1);
+                    source.until += source.times;
+                }
+                *from = (copies.cast_const(), 0);
+            }
+            loops::<L, F, N>(l, from, run, out.wrapping_add(start));
+        }
     }
+}
+
+fn common_divisor(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { common_divisor(b, a % b) }
 }
 
 /// Applies a function to `len` numbers of each source: a pointer that moves by so many numbers an element (0 or 1).
@@ -192,7 +234,10 @@ function! {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::testing::*, *};
+    use super::{
+        super::{Tile, testing::*},
+        *,
+    };
 
     const UNARY: [Unary; 9] = [
         Unary::Neg,
@@ -253,6 +298,32 @@ mod tests {
                 assert!(close(out[len - 1], want), "{vector:?} {name} of a number");
                 run(std::array::from_fn(one), TileMut::new(&mut out));
                 assert!(out.iter().all(|&got| close(got, want)), "{vector:?} {name} of numbers");
+            }
+        }
+    }
+
+    /// Operands that repeat their numbers give what their copies written out give.
+    #[test]
+    fn repeated_numbers() {
+        for vector in vectors() {
+            for times in [[1, 1, 1], [2, 2, 2], [3, 6, 1], [4, 6, 9], [16, 16, 48], [31, 31, 31], [64, 128, 64]] {
+                let len = 2 * times.into_iter().reduce(|a, b| a / common_divisor(a, b) * b).unwrap();
+                let few = times.map(|times| values(len / times, times as u32));
+                let all: [Vec<f32>; 3] =
+                    std::array::from_fn(|k| few[k].iter().flat_map(|&x| std::iter::repeat_n(x, times[k])).collect());
+                let run = |operands: [Operand<'_>; 3]| {
+                    let mut out = vec![f32::NAN; len];
+                    let [a, b, c] = operands;
+                    vector.select(a, b, c, TileMut::new(&mut out));
+                    let tile = TileMut::new(&mut out);
+                    vector.mul_add(a, b, tile.into(), tile);
+                    out
+                };
+                let want = run(std::array::from_fn(|k| Operand::from(&all[k][..])));
+                let repeated = |k: usize| Operand::Repeated(Tile::new(&few[k]), times[k]);
+                assert_eq!(run(std::array::from_fn(repeated)), want, "{vector:?} {times:?}");
+                let mixed = [Operand::from(&all[0][..]), repeated(1), repeated(2)];
+                assert_eq!(run(mixed), want, "{vector:?} {times:?}");
             }
         }
     }

@@ -5,10 +5,11 @@ use crate::lanes::MOST;
 use crate::{Binary, Reduce};
 
 impl Vector {
-    /// The sum of products.
-    pub fn dot(self, a: Tile<'_>, b: Tile<'_>) -> f32 {
+    /// The sum of products of each row; there are as many rows as numbers in `out`, which is disjoint from both tiles.
+    pub fn dot(self, a: Tile<'_>, b: Tile<'_>, out: TileMut<'_>) {
         assert_eq!(a.len(), b.len(), "a dot product of tiles of different lengths");
-        self.call(Dot { a, b })
+        assert!(a.len().is_multiple_of(out.len()), "rows of different lengths");
+        self.call(Dot { a, b, out });
     }
 
     /// Reduces `x` into `total`, element by element.
@@ -133,37 +134,53 @@ fn first<L: Lanes>(l: L, count: usize) -> L::M {
 struct Dot<'a> {
     a: Tile<'a>,
     b: Tile<'a>,
+    out: TileMut<'a>,
 }
 
 impl Kernel for Dot<'_> {
-    type Out = f32;
+    type Out = ();
 
-    #[expect(unsafe_code, reason = "reads tiles")]
+    #[expect(unsafe_code, reason = "reads and writes tiles")]
     #[inline(always)]
-    fn run<L: Lanes>(self, l: L) -> f32 {
-        let (a, b, len) = (self.a.as_ptr(), self.b.as_ptr(), self.a.len());
-        let mut totals = [l.splat(0.0); 4];
-        let mut done = 0;
-        // SAFETY: every read is inside of the two tiles, which are equally long.
-        unsafe {
-            while done + 4 * L::COUNT <= len {
-                for (turn, total) in totals.iter_mut().enumerate() {
-                    let place = done + turn * L::COUNT;
-                    *total = l.mul_add(l.load(a.add(place)), l.load(b.add(place)), *total);
-                }
-                done += 4 * L::COUNT;
-            }
-            while done + L::COUNT <= len {
-                totals[0] = l.mul_add(l.load(a.add(done)), l.load(b.add(done)), totals[0]);
-                done += L::COUNT;
-            }
-            if done < len {
-                let rest = len - done;
-                totals[1] = l.mul_add(l.load_part(a.add(done), rest), l.load_part(b.add(done), rest), totals[1]);
-            }
+    fn run<L: Lanes>(self, l: L) {
+        let (rows, out) = (self.out.len(), self.out.as_ptr());
+        let len = self.a.len() / rows.max(1);
+        for row in 0..rows {
+            let (a, b) = (self.a.as_ptr().wrapping_add(row * len), self.b.as_ptr().wrapping_add(row * len));
+            // SAFETY: the tiles hold the rows, and the output a number for each.
+            unsafe { out.add(row).write(dot(l, a, b, len)) }
         }
-        l.sum(l.add(l.add(totals[0], totals[1]), l.add(totals[2], totals[3])))
     }
+}
+
+/// The sum of products of `len` numbers.
+///
+/// # Safety
+/// They can be read.
+#[expect(unsafe_code, reason = "reads tiles")]
+#[inline(always)]
+unsafe fn dot<L: Lanes>(l: L, a: *const f32, b: *const f32, len: usize) -> f32 {
+    let mut totals = [l.splat(0.0); 4];
+    let mut done = 0;
+    // SAFETY: every read is inside of the first `len` numbers.
+    unsafe {
+        while done + 4 * L::COUNT <= len {
+            for (turn, total) in totals.iter_mut().enumerate() {
+                let place = done + turn * L::COUNT;
+                *total = l.mul_add(l.load(a.add(place)), l.load(b.add(place)), *total);
+            }
+            done += 4 * L::COUNT;
+        }
+        while done + L::COUNT <= len {
+            totals[0] = l.mul_add(l.load(a.add(done)), l.load(b.add(done)), totals[0]);
+            done += L::COUNT;
+        }
+        if done < len {
+            let rest = len - done;
+            totals[1] = l.mul_add(l.load_part(a.add(done), rest), l.load_part(b.add(done), rest), totals[1]);
+        }
+    }
+    l.sum(l.add(l.add(totals[0], totals[1]), l.add(totals[2], totals[3])))
 }
 
 #[cfg(test)]
@@ -178,6 +195,26 @@ mod tests {
         out[0]
     }
 
+    /// The sum of all products.
+    fn product(vector: Vector, a: Tile<'_>, b: Tile<'_>) -> f32 {
+        let mut out = [f32::NAN];
+        vector.dot(a, b, TileMut::new(&mut out));
+        out[0]
+    }
+
+    #[test]
+    fn products_of_rows() {
+        for vector in vectors() {
+            let (a, b) = (values(3 * 35, 1), values(3 * 35, 2));
+            let mut out = [f32::NAN; 3];
+            vector.dot(Tile::new(&a), Tile::new(&b), TileMut::new(&mut out));
+            for (row, got) in out.into_iter().enumerate() {
+                let part = |x| Tile::new(x).part(row * 35, 35);
+                assert_eq!(got, product(vector, part(&a), part(&b)), "{vector:?} {row}");
+            }
+        }
+    }
+
     #[test]
     fn reductions_of_any_length() {
         for vector in vectors() {
@@ -190,7 +227,7 @@ mod tests {
                 let max = a.iter().copied().reduce(f32::max).unwrap_or(0.0);
                 assert_eq!(reduce(vector, Reduce::Max, x), max, "{vector:?} {len}");
                 let dot: f64 = a.iter().zip(&b).map(|(&x, &y)| f64::from(x) * f64::from(y)).sum();
-                assert!((f64::from(vector.dot(x, y)) - dot).abs() <= 4e-6 * sizes, "{vector:?} {len}");
+                assert!((f64::from(product(vector, x, y)) - dot).abs() <= 4e-6 * sizes, "{vector:?} {len}");
             }
         }
     }

@@ -63,6 +63,10 @@ fn pointwise(vector: Vector) {
         measure(&format!("{f:?}"), LEN, || vector.binary(f, black_box(a).into(), b.into(), out));
     }
     measure("Add a number", LEN, || vector.binary(Binary::Add, black_box(a).into(), Operand::One(2.0), out));
+    for times in [16, 64, 256] {
+        let few = Operand::Repeated(Tile::new(&b[..LEN / times]), times);
+        measure(&format!("Add one to each {times}"), LEN, || vector.binary(Binary::Add, black_box(a).into(), few, out));
+    }
     measure("Add in place", LEN, || vector.binary(Binary::Add, out.into(), b.into(), out));
     measure("Gt", LEN, || vector.compare(Compare::Gt, black_box(a).into(), b.into(), out));
     measure("select", LEN, || vector.select(black_box(a).into(), b.into(), positive.into(), out));
@@ -73,8 +77,9 @@ fn pointwise(vector: Vector) {
 fn reductions(vector: Vector) {
     let (a, b) = (values(64 * LEN, 1), values(LEN, 2));
     let x = Tile::new(&a[..LEN]);
-    measure("dot", LEN, || vector.dot(black_box(x), Tile::new(&b)));
     let mut out = vec![0.0; 64 * LEN];
+    measure("dot", LEN, || vector.dot(black_box(x), Tile::new(&b), TileMut::new(&mut out[..1])));
+    measure("dot of rows of 64", LEN, || vector.dot(black_box(x), Tile::new(&b), TileMut::new(&mut out[..LEN / 64])));
     let mut axes = |name: &str, dims: &[usize], axes: &[u32]| {
         let (len, reduction) = (dims.iter().product(), Reduction::new(dims, axes));
         let kept: usize =

@@ -28,6 +28,8 @@ pub struct TileMut<'a> {
 pub enum Operand<'a> {
     /// As many numbers as the output has.
     Tile(Tile<'a>),
+    /// Each number so many times in a row, as many as the output has in all; disjoint from it.
+    Repeated(Tile<'a>, usize),
     /// One number for all elements.
     One(f32),
 }
@@ -135,8 +137,9 @@ mod tests {
             let (x, y) = (tile.part(0, 10), tile.part(20, 10));
             vector.binary(Binary::Add, x.into(), y.into(), x);
             assert_eq!(arena[..12], [20., 22., 24., 26., 28., 30., 32., 34., 36., 38., 10., 11.], "{vector:?}");
-            let x = Tile::new(&arena).part(5, 5);
-            assert_eq!((x.len(), vector.dot(x, Tile::new(&[1.0; 5]))), (5, 170.0));
+            let (x, mut dot) = (Tile::new(&arena).part(5, 5), [0.0]);
+            vector.dot(x, Tile::new(&[1.0; 5]), TileMut::new(&mut dot));
+            assert_eq!((x.len(), dot[0]), (5, 170.0));
         }
     }
 

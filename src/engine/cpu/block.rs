@@ -15,14 +15,9 @@ pub(super) struct Op {
     pub(super) what: What,
     pub(super) inputs: Vec<Operand>,
     pub(super) to: Register,
-    /// Elements that it can treat alike: operands that repeat are one number for each such run.
-    run: usize,
     /// What a load shows.
     view: Option<vector::View>,
 }
-
-/// Runs shorter than this are not worth a call each: what repeats is written out first.
-const SHORTEST_RUN: usize = 32;
 
 /// The arrays of the block at hand.
 pub(super) struct Block<'a, 'r> {
@@ -46,28 +41,13 @@ pub(super) enum Position {
 }
 
 impl Op {
-    /// Appends what an instruction runs as.
-    pub(super) fn write(instruction: &Instruction, each: &mut Vec<usize>, code: &mut Vec<Op>) {
-        let mut inputs = instruction.inputs.clone();
-        let repeats = |inputs: &[Operand]| inputs.iter().map(repeat).filter(|&times| times > 1).reduce(common_divisor);
-        let is_fill = matches!(instruction.what, What::Fill);
-        if repeats(&inputs).is_some_and(|run| run < SHORTEST_RUN) && !is_fill {
-            for input in &mut inputs {
-                let Operand::Array { register, repeat } = *input else { continue };
-                if repeat > 1 {
-                    each.push(each[register.index()] * repeat);
-                    let to = Register(each.len() as u32 - 1);
-                    code.push(Op { what: What::Fill, inputs: vec![*input], to, run: repeat, view: None });
-                    *input = Operand::Array { register: to, repeat: 1 };
-                }
-            }
-        }
-        let run = repeats(&inputs).unwrap_or(usize::MAX);
+    /// What an instruction runs as.
+    pub(super) fn new(instruction: &Instruction) -> Op {
         let view = match &instruction.what {
             What::Load { view, .. } => Some(shown(view.offset, view, None)),
             _ => None,
         };
-        code.push(Op { what: instruction.what.clone(), inputs, to: instruction.to, run, view });
+        Op { what: instruction.what.clone(), inputs: instruction.inputs.clone(), to: instruction.to, view }
     }
 
     /// Computes the block's elements of the register.
@@ -87,13 +67,7 @@ impl Op {
             }
             What::Reduce { reduce, dims, axes } => self.reduce(block, *reduce, dims, axes),
             What::Dot => {
-                let (a, b) = (block.array(self.inputs[0]), block.array(self.inputs[1]));
-                let each = a.len() / block.rows.max(1);
-                for row in 0..block.rows {
-                    let dot = block.vector.dot(a.part(row * each, each), b.part(row * each, each));
-                    // SAFETY: an element of the register's array, which is this worker's.
-                    unsafe { *block.pointers[self.to.index()].add(row) = dot };
-                }
+                block.vector.dot(block.array(self.inputs[0]), block.array(self.inputs[1]), block.out(self.to));
             }
             What::Move { from, view } => {
                 let rows = shown(view.offset, view, Some((block.rows, *from as isize)));
@@ -145,19 +119,8 @@ impl Op {
     }
 
     fn elementwise(&self, block: &Block<'_, '_>) {
-        let out = block.out(self.to);
-        if out.len() <= self.run {
-            let input = |index: usize| block.operand(self.inputs[index], 0, out.len());
-            self.apply(block.vector, &input, out);
-            return;
-        }
-        for start in (0..out.len()).step_by(self.run) {
-            let input = |index: usize| block.operand(self.inputs[index], start, self.run);
-            self.apply(block.vector, &input, out.part(start, self.run));
-        }
-    }
-
-    fn apply<'a>(&self, vector: Vector, input: &dyn Fn(usize) -> vector::Operand<'a>, out: TileMut<'_>) {
+        let (vector, out) = (block.vector, block.out(self.to));
+        let input = |index: usize| block.operand(self.inputs[index]);
         match &self.what {
             What::Unary(function) => vector.unary(*function, input(0), out),
             What::Binary(function) => vector.binary(*function, input(0), input(1), out),
@@ -171,18 +134,6 @@ impl Op {
             }
         }
     }
-}
-
-/// How many times in a row an operand shows each element.
-fn repeat(operand: &Operand) -> usize {
-    match operand {
-        Operand::Array { repeat, .. } => *repeat,
-        Operand::Number(_) | Operand::Scalar(_) => 1,
-    }
-}
-
-fn common_divisor(a: usize, b: usize) -> usize {
-    if b == 0 { a } else { common_divisor(b, a % b) }
 }
 
 impl Block<'_, '_> {
@@ -209,20 +160,12 @@ impl Block<'_, '_> {
         }
     }
 
-    /// Elements `start .. start + len` of an operand; `len` is at most what it repeats.
-    fn operand(&self, operand: Operand, start: usize, len: usize) -> vector::Operand<'_> {
+    fn operand(&self, operand: Operand) -> vector::Operand<'_> {
         match operand {
             Operand::Number(value) => vector::Operand::One(value),
             Operand::Scalar(index) => vector::Operand::One(self.run.scalars.values[index as usize]),
-            Operand::Array { register, repeat: 1 } => {
-                vector::Operand::Tile(Tile::from(self.out(register)).part(start, len))
-            }
-            Operand::Array { register, repeat } => {
-                let place = start / repeat;
-                assert!(place < self.len(register), "an element outside of its array");
-                // SAFETY: an element of the register's array.
-                vector::Operand::One(unsafe { *self.pointers[register.index()].add(place) })
-            }
+            Operand::Array { register, repeat: 1 } => vector::Operand::Tile(self.out(register).into()),
+            Operand::Array { register, repeat } => vector::Operand::Repeated(self.out(register).into(), repeat),
         }
     }
 }

@@ -52,9 +52,7 @@ enum Home {
 impl Kernel {
     pub(super) fn new(fused: &Fused, values: &[Value], vector: Vector) -> Kernel {
         let mut kernel = Kernel::sized(fused, vector);
-        for instruction in &fused.code {
-            Op::write(instruction, &mut kernel.each, &mut kernel.code);
-        }
+        kernel.code = fused.code.iter().map(Op::new).collect();
         kernel.settle(fused, values);
         kernel
     }
