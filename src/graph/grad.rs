@@ -145,7 +145,7 @@ fn derivative<'g>(
 ) -> Option<Tensor<'g>> {
     Some(match op {
         Op::Unary(function) => return unary(*function, g, y, x(0)),
-        Op::Binary(function) => binary(*function, index, g, y, x(0), x(1)),
+        Op::Binary(function) => return binary(*function, index, g, y, x(0), x(1)),
         Op::Select => match index {
             1 => x(0).select(g, g.number(0.0)),
             2 => x(0).select(g.number(0.0), g),
@@ -234,10 +234,12 @@ fn binary<'g>(
     y: Tensor<'g>,
     a: Tensor<'g>,
     b: Tensor<'g>,
-) -> Tensor<'g> {
-    match (function, index) {
+) -> Option<Tensor<'g>> {
+    Some(match (function, index) {
         (Binary::Add, _) | (Binary::Sub, 0) => g,
         (Binary::Sub, _) => -g,
+        // A square has one term, not two equal ones.
+        (Binary::Mul, index) if a.id == b.id => return (index == 0).then(|| g * a * 2.0),
         (Binary::Mul, 0) => g * b,
         (Binary::Mul, _) => g * a,
         (Binary::Div, 0) => g / b,
@@ -246,7 +248,7 @@ fn binary<'g>(
             let (this, other) = if index == 0 { (a, b) } else { (b, a) };
             g * (this.gt(other) + this.equal(other) * 0.5)
         }
-    }
+    })
 }
 
 /// With A' = A or its transpose and B' likewise: dA' = g B'^T and dB' = A'^T g, written as one product each.

@@ -2,6 +2,8 @@
 //!
 //! Every rule keeps the value for finite numbers up to rounding; `tests/simplification.rs` holds them to it.
 
+mod repeated;
+
 use std::{collections::HashMap, sync::Arc};
 
 use super::{Program, Role, Slot};
@@ -209,11 +211,6 @@ impl Rewriter {
             (Binary::Mul | Binary::Div, Some(0.0), _) | (Binary::Mul, _, Some(0.0)) => {
                 return Some(self.fill(0.0, shape));
             }
-            (Binary::Mul, _, Some(factor)) => {
-                if let Some(id) = self.scaled(a, factor, shape) {
-                    return Some(id);
-                }
-            }
             _ => {}
         }
         let op = |function| Op::Binary(function);
@@ -223,23 +220,16 @@ impl Rewriter {
             (Binary::Sub, _, Some(b)) => Some(self.make(op(Binary::Add), vec![a, b], shape)),
             (Binary::Mul | Binary::Div, Some(a), Some(b)) => Some(self.make(op(function), vec![a, b], shape)),
             // Operands of commutative functions in one order (constants last), so that equal values meet.
-            (Binary::Add | Binary::Mul | Binary::Max, ..) => {
-                let rank = |id: NodeId| (self.filled(id).is_some(), id);
-                (rank(a) > rank(b)).then(|| self.make(op(function), vec![b, a], shape))
+            (Binary::Add | Binary::Mul | Binary::Max, ..) if self.rank(a) > self.rank(b) => {
+                Some(self.make(op(function), vec![b, a], shape))
             }
+            (Binary::Add | Binary::Sub | Binary::Mul, ..) => self.joined(function, [a, b], shape),
             _ => None,
         }
     }
 
-    /// (x * c) * factor = x * (c * factor).
-    fn scaled(&mut self, id: NodeId, factor: f64, shape: Shape) -> Option<NodeId> {
-        let inner = self.get(id);
-        if inner.op != Op::Binary(Binary::Mul) {
-            return None;
-        }
-        let (x, c) = (inner.inputs[0], self.filled(inner.inputs[1])?);
-        let factor = self.fill(c * factor, shape);
-        Some(self.make(Op::Binary(Binary::Mul), vec![x, factor], shape))
+    fn rank(&self, id: NodeId) -> (bool, NodeId) {
+        (self.filled(id).is_some(), id)
     }
 
     /// f(expand x, expand y) = expand f(x, y) where x and y have one shape: less work.
@@ -290,6 +280,7 @@ impl Rewriter {
                 Some(self.make(Op::Reduce { reduce, axes }, operand.inputs, node.shape))
             }
             Op::Expand => self.reduced_expand(node, reduce, axes, operand.inputs[0]),
+            _ if reduce == Reduce::Sum => self.factored(node, axes).or_else(|| self.known_sum(node, axes)),
             _ => None,
         }
     }

@@ -118,7 +118,57 @@ fn reductions_join_and_skip_what_repeats() {
     assert_eq!(left(|g| g.input("x", [2, 1]).sum_keep(&[0, 1])), ["sum [0]"]);
     assert_eq!(left(|g| g.input("x", [2, 1]).expand([2, 3]).sum_keep(&[1])), ["fill 3", "mul"]);
     assert_eq!(left(|g| g.input("x", [2, 1]).expand([2, 3]).max_keep(&[1])), nothing);
-    assert_eq!(left(|g| g.input("x", [2, 1]).expand([2, 3]).sum_keep(&[0, 1])), ["fill 3", "mul", "sum [0]"]);
+    assert_eq!(left(|g| g.input("x", [2, 1]).expand([2, 3]).sum_keep(&[0, 1])), ["sum [0]", "fill 3", "mul"]);
+}
+
+/// The operations on values as large as an image, of what is written of an image `[4, 8, 8]` and two values that repeat
+/// in it, of shapes `[4, 1, 1]` and `[1, 8, 1]`.
+#[track_caller]
+fn wide(write: for<'g> fn([Tensor<'g>; 3]) -> Tensor<'g>) -> Vec<String> {
+    let g = Graph::new();
+    let [k, l] = [g.input("k", [4, 1, 1]), g.input("l", [1, 8, 1])];
+    g.output("out", write([g.input("x", [4, 8, 8]), k, l]));
+    let program = Program::new("test", g).expect("a valid graph");
+    let computing = |op: &Op| !matches!(op, Op::Slot { .. } | Op::Expand | Op::Fill { .. });
+    let large = program.nodes().iter().filter(|node| {
+        let read = node.inputs.iter().map(|input| program.nodes()[input.index()].shape.elements()).max();
+        computing(&node.op) && node.shape.elements().max(read.unwrap_or(0)) == 256
+    });
+    large.map(|node| program.operation(node)).collect()
+}
+
+#[test]
+fn what_repeats_meets_while_it_is_small() {
+    assert_eq!(wide(|[x, k, l]| k * x * l * 2.0), ["mul"]);
+    assert_eq!(wide(|[x, k, l]| (x + k) - l), ["add"]);
+    assert_eq!(wide(|[x, k, l]| l - (k + x) + 1.0), ["sub", "add"]);
+    assert_eq!(wide(|[x, k, l]| (x - k) - l), ["sub", "sub"]);
+    assert_eq!(wide(|[x, k, l]| (x + k) * l), ["add", "mul"]);
+    // A product of these is as large as x.
+    assert_eq!(wide(|[x, k, _]| x * k * x.graph().input("m", [1, 8, 8])), ["mul", "mul"]);
+}
+
+#[test]
+fn factors_leave_sums() {
+    assert_eq!(wide(|[x, k, _]| (-(x * k)).sum_keep(&[1, 2])), ["sum [1, 2]"]);
+    assert_eq!(wide(|[x, k, l]| ((x * k) * (l * x)).sum_keep(&[2])), ["mul", "sum [2]"]);
+    assert_eq!(wide(|[x, _, l]| (x * l).sum_keep(&[1, 2])), ["mul", "sum [1, 2]"]);
+    // Sums of one product that differ by factors are one sum.
+    let sums = wide(|[x, k, _]| {
+        let y = x.graph().input("y", [4, 8, 8]);
+        (x * k * y).sum_keep(&[1, 2]) + (y * 2.0 * x).sum_keep(&[1, 2])
+    });
+    assert_eq!(sums, ["mul", "sum [1, 2]"]);
+    // A factor that is the same along some of the axes leaves the sum over these.
+    assert_eq!(wide(|[x, k, _]| (x * k).sum_keep(&[0, 1, 2])), ["sum [1, 2]"]);
+}
+
+#[test]
+fn a_known_sum_serves_for_that_of_what_was_shifted() {
+    assert_eq!(wide(|[x, k, _]| x.sum_keep(&[1, 2]) * (x + k).sum_keep(&[1, 2])), ["sum [1, 2]"]);
+    assert_eq!(wide(|[x, k, _]| x.sum_keep(&[1, 2]) * (x + k).sum_keep(&[0, 1, 2])), ["sum [1, 2]"]);
+    assert_eq!(wide(|[x, k, _]| (x + k).sum_keep(&[1, 2])), ["add", "sum [1, 2]"]);
+    assert_eq!(wide(|[x, k, _]| x.sum_keep(&[1, 2]) * (x - k).sum_keep(&[1, 2])), ["sum [1, 2]", "sub", "sum [1, 2]"]);
 }
 
 #[test]
