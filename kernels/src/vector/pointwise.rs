@@ -61,7 +61,10 @@ impl Vector {
     }
 
     fn map<F: Function<N>, const N: usize>(self, operands: [Operand<'_>; N], out: TileMut<'_>) {
-        self.call(Map { function: PhantomData::<F>, operands, out });
+        let mut sources = [Source { next: std::ptr::null(), times: 0, until: 0 }; N];
+        let mut numbers = [0.0; N];
+        let run = find(&operands, out.len(), &mut sources, &mut numbers);
+        self.call(Map { function: PhantomData::<F>, sources, run, out });
     }
 }
 
@@ -71,10 +74,13 @@ trait Function<const N: usize> {
 }
 
 /// One element-wise function on a tile.
-struct Map<'a, 'b, F, const N: usize> {
+struct Map<'a, F, const N: usize> {
     function: PhantomData<F>,
-    operands: [Operand<'a>; N],
-    out: TileMut<'b>,
+    /// They live as long as the call.
+    sources: [Source; N],
+    /// Elements for which no operand changes the number that it repeats.
+    run: usize,
+    out: TileMut<'a>,
 }
 
 /// Registers that a turn of the loop works on.
@@ -93,37 +99,37 @@ struct Source {
     until: usize,
 }
 
-impl<F: Function<N>, const N: usize> Kernel for Map<'_, '_, F, N> {
+/// Finds the operands' numbers for an output of `len`, and how many elements they are alike for. One for all functions:
+/// so much less code.
+#[inline(never)]
+fn find(operands: &[Operand<'_>], len: usize, sources: &mut [Source], numbers: &mut [f32]) -> usize {
+    let mut run = len;
+    for ((source, number), operand) in sources.iter_mut().zip(numbers).zip(operands) {
+        let (next, times, count) = match *operand {
+            Operand::Tile(tile) => (tile.as_ptr(), 0, tile.len()),
+            Operand::Repeated(tile, times) => (tile.as_ptr(), times, tile.len() * times),
+            Operand::One(value) => {
+                *number = value;
+                (std::ptr::from_ref(number), len, len)
+            }
+        };
+        assert_eq!(count, len, "an operand of another length than the output");
+        (source.next, source.times) = (next, times);
+        run = common_divisor(run, times);
+    }
+    run.max(1)
+}
+
+impl<F: Function<N>, const N: usize> Kernel for Map<'_, F, N> {
     type Out = ();
 
     #[expect(unsafe_code, reason = "reads and writes tiles")]
     #[inline(always)]
     fn run<L: Lanes>(self, l: L) {
-        let (len, out) = (self.out.len(), self.out.as_ptr());
-        let mut numbers = [0.0; N];
-        let mut sources = [Source { next: std::ptr::null(), times: 0, until: 0 }; N];
-        // Elements for which no operand changes the number that it repeats.
-        let mut run = len;
-        for ((source, number), operand) in sources.iter_mut().zip(&mut numbers).zip(self.operands) {
-            (source.next, source.times) = match operand {
-                Operand::Tile(tile) => {
-                    assert_eq!(tile.len(), len, "an operand of another length than the output");
-                    (tile.as_ptr(), 0)
-                }
-                Operand::Repeated(tile, times) => {
-                    assert_eq!(tile.len() * times, len, "an operand of another length than the output");
-                    (tile.as_ptr(), times)
-                }
-                Operand::One(value) => {
-                    *number = value;
-                    (std::ptr::from_ref(number), len)
-                }
-            };
-            run = common_divisor(run, source.times);
-        }
+        let Map { mut sources, run, out, .. } = self;
         // A number becomes a block of it that is read again and again, so that no loop is compiled twice.
         let mut copies = [[0.0; BLOCK]; N];
-        for start in (0..len).step_by(run.max(1)) {
+        for start in (0..out.len()).step_by(run) {
             let mut from = [(std::ptr::null(), 0); N];
             for ((from, source), copies) in from.iter_mut().zip(&mut sources).zip(&mut copies) {
                 if source.times == 0 {
@@ -141,7 +147,7 @@ impl<F: Function<N>, const N: usize> Kernel for Map<'_, '_, F, N> {
                 }
                 *from = (copies.cast_const(), 0);
             }
-            loops::<L, F, N>(l, from, run, out.wrapping_add(start));
+            loops::<L, F, N>(l, from, run, out.as_ptr().wrapping_add(start));
         }
     }
 }
