@@ -119,6 +119,22 @@ impl Rewriter {
         self.add(Node { op, inputs, shape, kind: Kind::F32 })
     }
 
+    fn pair(&mut self, function: Binary, [a, b]: [NodeId; 2], shape: Shape) -> NodeId {
+        self.make(Op::Binary(function), vec![a, b], shape)
+    }
+
+    fn neg(&mut self, x: NodeId, shape: Shape) -> NodeId {
+        self.make(Op::Unary(Unary::Neg), vec![x], shape)
+    }
+
+    fn expand(&mut self, x: NodeId, shape: Shape) -> NodeId {
+        self.make(Op::Expand, vec![x], shape)
+    }
+
+    fn reduce(&mut self, reduce: Reduce, axes: Vec<u32>, x: NodeId, shape: Shape) -> NodeId {
+        self.make(Op::Reduce { reduce, axes }, vec![x], shape)
+    }
+
     fn fill(&mut self, value: f64, shape: Shape) -> NodeId {
         self.make(Op::Fill { value: Bits::from(value) }, Vec::new(), shape)
     }
@@ -203,25 +219,24 @@ impl Rewriter {
             (Binary::Add | Binary::Sub, _, Some(0.0)) | (Binary::Mul | Binary::Div, _, Some(1.0)) => return Some(a),
             (Binary::Add, Some(0.0), _) | (Binary::Mul, Some(1.0), _) => return Some(b),
             (Binary::Sub, Some(0.0), _) | (Binary::Mul, Some(-1.0), _) => {
-                return Some(self.make(Op::Unary(Unary::Neg), vec![b], shape));
+                return Some(self.neg(b, shape));
             }
             (Binary::Mul | Binary::Div, _, Some(-1.0)) => {
-                return Some(self.make(Op::Unary(Unary::Neg), vec![a], shape));
+                return Some(self.neg(a, shape));
             }
             (Binary::Mul | Binary::Div, Some(0.0), _) | (Binary::Mul, _, Some(0.0)) => {
                 return Some(self.fill(0.0, shape));
             }
             _ => {}
         }
-        let op = |function| Op::Binary(function);
         match (function, self.negated(a), self.negated(b)) {
-            (Binary::Add, _, Some(b)) => Some(self.make(op(Binary::Sub), vec![a, b], shape)),
-            (Binary::Add, Some(a), _) => Some(self.make(op(Binary::Sub), vec![b, a], shape)),
-            (Binary::Sub, _, Some(b)) => Some(self.make(op(Binary::Add), vec![a, b], shape)),
-            (Binary::Mul | Binary::Div, Some(a), Some(b)) => Some(self.make(op(function), vec![a, b], shape)),
+            (Binary::Add, _, Some(b)) => Some(self.pair(Binary::Sub, [a, b], shape)),
+            (Binary::Add, Some(a), _) => Some(self.pair(Binary::Sub, [b, a], shape)),
+            (Binary::Sub, _, Some(b)) => Some(self.pair(Binary::Add, [a, b], shape)),
+            (Binary::Mul | Binary::Div, Some(a), Some(b)) => Some(self.pair(function, [a, b], shape)),
             // Operands of commutative functions in one order (constants last), so that equal values meet.
             (Binary::Add | Binary::Mul | Binary::Max, ..) if self.rank(a) > self.rank(b) => {
-                Some(self.make(op(function), vec![b, a], shape))
+                Some(self.pair(function, [b, a], shape))
             }
             (Binary::Add | Binary::Sub | Binary::Mul, ..) => self.joined(function, [a, b], shape),
             _ => None,
@@ -255,7 +270,7 @@ impl Rewriter {
         });
         let inputs = inputs.collect();
         let inner = self.make(node.op.clone(), inputs, small);
-        Some(self.make(Op::Expand, vec![inner], node.shape))
+        Some(self.expand(inner, node.shape))
     }
 
     fn reduction(&mut self, node: &Node, reduce: Reduce, axes: &[u32]) -> Option<NodeId> {
@@ -271,7 +286,7 @@ impl Rewriter {
             return Some(input);
         }
         if !ones.is_empty() {
-            return Some(self.make(Op::Reduce { reduce, axes: rest }, vec![input], node.shape));
+            return Some(self.reduce(reduce, rest, input, node.shape));
         }
         match operand.op {
             Op::Reduce { reduce: inner, axes: more } if inner == reduce => {
@@ -280,7 +295,7 @@ impl Rewriter {
                 Some(self.make(Op::Reduce { reduce, axes }, operand.inputs, node.shape))
             }
             Op::Expand => self.reduced_expand(node, reduce, axes, operand.inputs[0]),
-            _ if reduce == Reduce::Sum => self.factored(node, axes).or_else(|| self.known_sum(node, axes)),
+            _ if reduce == Reduce::Sum => self.factored(node, axes),
             _ => None,
         }
     }
@@ -298,13 +313,13 @@ impl Rewriter {
         let mut value = small;
         if reduce == Reduce::Sum {
             let factor = self.fill(count as f64, from);
-            value = self.make(Op::Binary(Binary::Mul), vec![small, factor], from);
+            value = self.pair(Binary::Mul, [small, factor], from);
         }
-        let value = self.make(Op::Expand, vec![value], partial);
+        let value = self.expand(value, partial);
         if rest.is_empty() {
             return Some(value);
         }
-        Some(self.make(Op::Reduce { reduce, axes: rest }, vec![value], node.shape))
+        Some(self.reduce(reduce, rest, value, node.shape))
     }
 
     fn movement(&mut self, node: &Node) -> Option<NodeId> {

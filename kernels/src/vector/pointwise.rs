@@ -9,62 +9,59 @@ use crate::{Binary, Compare, Unary};
 impl Vector {
     /// `out = function(x)`.
     pub fn unary(self, function: Unary, x: Operand<'_>, out: TileMut<'_>) {
-        let operands = [x];
+        let mut runs = Runs::new(&[x], out.len());
         match function {
-            Unary::Neg => self.map::<Neg, _>(operands, out),
-            Unary::Exp => self.map::<Exp, _>(operands, out),
-            Unary::Log => self.map::<Log, _>(operands, out),
-            Unary::Sin => self.map::<Sin, _>(operands, out),
-            Unary::Cos => self.map::<Cos, _>(operands, out),
-            Unary::Sqrt => self.map::<Sqrt, _>(operands, out),
-            Unary::Tanh => self.map::<Tanh, _>(operands, out),
-            Unary::Recip => self.map::<Recip, _>(operands, out),
-            Unary::Floor => self.map::<Floor, _>(operands, out),
+            Unary::Neg => self.map::<Neg, _>(&mut runs, out),
+            Unary::Exp => self.map::<Exp, _>(&mut runs, out),
+            Unary::Log => self.map::<Log, _>(&mut runs, out),
+            Unary::Sin => self.map::<Sin, _>(&mut runs, out),
+            Unary::Cos => self.map::<Cos, _>(&mut runs, out),
+            Unary::Sqrt => self.map::<Sqrt, _>(&mut runs, out),
+            Unary::Tanh => self.map::<Tanh, _>(&mut runs, out),
+            Unary::Recip => self.map::<Recip, _>(&mut runs, out),
+            Unary::Floor => self.map::<Floor, _>(&mut runs, out),
         }
     }
 
     /// `out = function(a, b)`.
     pub fn binary(self, function: Binary, a: Operand<'_>, b: Operand<'_>, out: TileMut<'_>) {
-        let operands = [a, b];
+        let mut runs = Runs::new(&[a, b], out.len());
         match function {
-            Binary::Add => self.map::<Add, _>(operands, out),
-            Binary::Sub => self.map::<Sub, _>(operands, out),
-            Binary::Mul => self.map::<Mul, _>(operands, out),
-            Binary::Div => self.map::<Div, _>(operands, out),
-            Binary::Max => self.map::<Max, _>(operands, out),
+            Binary::Add => self.map::<Add, _>(&mut runs, out),
+            Binary::Sub => self.map::<Sub, _>(&mut runs, out),
+            Binary::Mul => self.map::<Mul, _>(&mut runs, out),
+            Binary::Div => self.map::<Div, _>(&mut runs, out),
+            Binary::Max => self.map::<Max, _>(&mut runs, out),
         }
     }
 
     /// `out = 1` where the comparison holds, else 0.
     pub fn compare(self, compare: Compare, a: Operand<'_>, b: Operand<'_>, out: TileMut<'_>) {
-        let operands = [a, b];
+        let mut runs = Runs::new(&[a, b], out.len());
         match compare {
-            Compare::Gt => self.map::<Gt, _>(operands, out),
-            Compare::Ge => self.map::<Ge, _>(operands, out),
-            Compare::Eq => self.map::<Eq, _>(operands, out),
+            Compare::Gt => self.map::<Gt, _>(&mut runs, out),
+            Compare::Ge => self.map::<Ge, _>(&mut runs, out),
+            Compare::Eq => self.map::<Eq, _>(&mut runs, out),
         }
     }
 
     /// `out = a` where `mask` is not 0, else `b`.
     pub fn select(self, mask: Operand<'_>, a: Operand<'_>, b: Operand<'_>, out: TileMut<'_>) {
-        self.map::<Select, _>([mask, a, b], out);
+        self.map::<Select, _>(&mut Runs::new(&[mask, a, b], out.len()), out);
     }
 
     /// `out = a * b + c`, rounded once where the instructions can.
     pub fn mul_add(self, a: Operand<'_>, b: Operand<'_>, c: Operand<'_>, out: TileMut<'_>) {
-        self.map::<MulAdd, _>([a, b, c], out);
+        self.map::<MulAdd, _>(&mut Runs::new(&[a, b, c], out.len()), out);
     }
 
     /// `out = x` where `gate > 0`, else 0: the derivative of relu times x; relu itself with `gate = x`.
     pub fn gated(self, gate: Operand<'_>, x: Operand<'_>, out: TileMut<'_>) {
-        self.map::<Gated, _>([gate, x], out);
+        self.map::<Gated, _>(&mut Runs::new(&[gate, x], out.len()), out);
     }
 
-    fn map<F: Function<N>, const N: usize>(self, operands: [Operand<'_>; N], out: TileMut<'_>) {
-        let mut sources = [Source { next: std::ptr::null(), times: 0, until: 0 }; N];
-        let mut numbers = [0.0; N];
-        let run = find(&operands, out.len(), &mut sources, &mut numbers);
-        self.call(Map { function: PhantomData::<F>, sources, run, out });
+    fn map<F: Function<N>, const N: usize>(self, runs: &mut Runs, out: TileMut<'_>) {
+        self.call(Map { function: PhantomData::<F>, runs, out });
     }
 }
 
@@ -76,10 +73,7 @@ trait Function<const N: usize> {
 /// One element-wise function on a tile.
 struct Map<'a, F, const N: usize> {
     function: PhantomData<F>,
-    /// They live as long as the call.
-    sources: [Source; N],
-    /// Elements for which no operand changes the number that it repeats.
-    run: usize,
+    runs: &'a mut Runs,
     out: TileMut<'a>,
 }
 
@@ -89,65 +83,83 @@ const UNROLLED: usize = 4;
 /// Numbers that a turn works on, at most.
 const BLOCK: usize = UNROLLED * MOST;
 
-/// Where the numbers of an operand come from.
-#[derive(Clone, Copy)]
-struct Source {
-    next: *const f32,
-    /// How many times in a row each number is taken; 0 for numbers that are as many as the output's.
-    times: usize,
-    /// The element from which on the next number counts.
-    until: usize,
+/// Operands of the function that has most.
+const MOST_OPERANDS: usize = 3;
+
+/// The operands of a function, run after run of elements for which none changes the number that it repeats. Apart from
+/// the functions, since what stands in each of them is many times there.
+struct Runs {
+    sources: [Source; MOST_OPERANDS],
+    /// A number that repeats becomes a block of it that is read again and again, so that no loop is compiled twice.
+    blocks: [[f32; BLOCK]; MOST_OPERANDS],
+    /// Elements of a run.
+    len: usize,
 }
 
-/// Finds the operands' numbers for an output of `len`, and how many elements they are alike for. One for all functions:
-/// so much less code.
-#[inline(never)]
-fn find(operands: &[Operand<'_>], len: usize, sources: &mut [Source], numbers: &mut [f32]) -> usize {
-    let mut run = len;
-    for ((source, number), operand) in sources.iter_mut().zip(numbers).zip(operands) {
-        let (next, times, count) = match *operand {
-            Operand::Tile(tile) => (tile.as_ptr(), 0, tile.len()),
-            Operand::Repeated(tile, times) => (tile.as_ptr(), times, tile.len() * times),
-            Operand::One(value) => {
-                *number = value;
-                (std::ptr::from_ref(number), len, len)
-            }
-        };
-        assert_eq!(count, len, "an operand of another length than the output");
-        (source.next, source.times) = (next, times);
-        run = common_divisor(run, times);
+/// Where the numbers of an operand come from. They live as long as the call.
+#[derive(Clone, Copy)]
+enum Source {
+    /// As many as the output's.
+    Tile(*const f32),
+    /// The next one, which counts `times` times, from element `from` on.
+    Repeated { next: *const f32, times: usize, from: usize },
+    /// One for all.
+    One(f32),
+}
+
+/// The place of an operand's numbers, and by how many it moves an element (0 or 1).
+type Place = (*const f32, usize);
+
+impl Runs {
+    /// For an output of `len`.
+    #[inline(never)]
+    fn new(operands: &[Operand<'_>], len: usize) -> Runs {
+        let mut runs = Runs { sources: [Source::One(0.0); MOST_OPERANDS], blocks: [[0.0; BLOCK]; MOST_OPERANDS], len };
+        for (source, operand) in runs.sources.iter_mut().zip(operands) {
+            let count;
+            (*source, count) = match *operand {
+                Operand::Tile(tile) => (Source::Tile(tile.as_ptr()), tile.len()),
+                Operand::Repeated(tile, times) => {
+                    runs.len = common_divisor(runs.len, times);
+                    (Source::Repeated { next: tile.as_ptr(), times, from: 0 }, tile.len() * times)
+                }
+                Operand::One(value) => (Source::One(value), len),
+            };
+            assert_eq!(count, len, "an operand of another length than the output");
+        }
+        runs
     }
-    run.max(1)
+
+    /// Where the numbers for the run from element `start` on are, in blocks of `count`.
+    #[expect(unsafe_code, reason = "reads tiles")]
+    #[inline(never)]
+    fn follow(&mut self, count: usize, start: usize, places: &mut [Place]) {
+        for ((place, source), block) in places.iter_mut().zip(&mut self.sources).zip(&mut self.blocks) {
+            *place = (block.as_ptr(), 0);
+            match source {
+                Source::Tile(first) => *place = (first.wrapping_add(start), 1),
+                Source::Repeated { next, times, from } if *from == start => {
+                    // SAFETY: there is a number for every so many elements.
+                    block[..count].fill(unsafe { next.read() });
+                    (*next, *from) = (next.wrapping_add(1), start + *times);
+                }
+                Source::One(value) if start == 0 => block[..count].fill(*value),
+                Source::Repeated { .. } | Source::One(_) => {}
+            }
+        }
+    }
 }
 
 impl<F: Function<N>, const N: usize> Kernel for Map<'_, F, N> {
     type Out = ();
 
-    #[expect(unsafe_code, reason = "reads and writes tiles")]
     #[inline(always)]
     fn run<L: Lanes>(self, l: L) {
-        let Map { mut sources, run, out, .. } = self;
-        // A number becomes a block of it that is read again and again, so that no loop is compiled twice.
-        let mut copies = [[0.0; BLOCK]; N];
-        for start in (0..out.len()).step_by(run) {
-            let mut from = [(std::ptr::null(), 0); N];
-            for ((from, source), copies) in from.iter_mut().zip(&mut sources).zip(&mut copies) {
-                if source.times == 0 {
-                    *from = (source.next.wrapping_add(start), 1);
-                    continue;
-                }
-                let copies = copies.as_mut_ptr();
-                if source.until == start {
-                    for turn in 0..UNROLLED {
-                        // SAFETY: there is a number for every so many elements, and a block has room for every register.
-                        unsafe { l.store(l.splat(source.next.read()), copies.add(turn * L::COUNT)) }
-                    }
-                    source.next = source.next.wrapping_add(1);
-                    source.until += source.times;
-                }
-                *from = (copies.cast_const(), 0);
-            }
-            loops::<L, F, N>(l, from, run, out.as_ptr().wrapping_add(start));
+        let (mut start, mut places) = (0, [(std::ptr::null(), 0); N]);
+        while start < self.out.len() {
+            self.runs.follow(UNROLLED * L::COUNT, start, &mut places);
+            loops::<L, F, N>(l, places, self.runs.len, self.out.as_ptr().wrapping_add(start));
+            start += self.runs.len;
         }
     }
 }
@@ -156,10 +168,10 @@ fn common_divisor(a: usize, b: usize) -> usize {
     if b == 0 { a } else { common_divisor(b, a % b) }
 }
 
-/// Applies a function to `len` numbers of each source: a pointer that moves by so many numbers an element (0 or 1).
+/// Applies a function to `len` numbers of each source.
 #[expect(unsafe_code, reason = "reads and writes tiles")]
 #[inline(always)]
-fn loops<L: Lanes, F: Function<N>, const N: usize>(l: L, sources: [(*const f32, usize); N], len: usize, out: *mut f32) {
+fn loops<L: Lanes, F: Function<N>, const N: usize>(l: L, sources: [Place; N], len: usize, out: *mut f32) {
     let mut done = 0;
     while done + UNROLLED * L::COUNT <= len {
         for turn in 0..UNROLLED {

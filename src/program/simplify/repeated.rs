@@ -15,14 +15,13 @@ impl Rewriter {
         let Node { op: Op::Binary(within), inputs, .. } = self.get(inner) else { return None };
         let within = *within;
         let (x, k, _) = self.split([inputs[0], inputs[1]])?;
-        let (function, inputs) = match (function, within, l_first) {
-            (Binary::Mul, Binary::Mul, _) => (Binary::Mul, vec![x, self.small(Binary::Mul, [k, l], full)?]),
-            (Binary::Add, Binary::Add, _) => (Binary::Add, vec![x, self.small(Binary::Add, [k, l], full)?]),
-            (Binary::Sub, Binary::Add, false) => (Binary::Add, vec![x, self.small(Binary::Sub, [k, l], full)?]),
-            (Binary::Sub, Binary::Add, true) => (Binary::Sub, vec![self.small(Binary::Sub, [l, k], full)?, x]),
+        let turned = function == Binary::Sub && l_first;
+        match (function, within) {
+            (Binary::Mul, Binary::Mul) | (Binary::Add | Binary::Sub, Binary::Add) => {}
             _ => return None,
-        };
-        Some(self.make(Op::Binary(function), inputs, full))
+        }
+        let joined = self.small(function, if turned { [l, k] } else { [k, l] }, full)?;
+        Some(if turned { self.pair(function, [joined, x], full) } else { self.pair(within, [x, joined], full) })
     }
 
     /// The operand that repeats, after the other one; and whether it stood first.
@@ -44,7 +43,7 @@ impl Rewriter {
     fn shrunk(&mut self, id: NodeId, shape: Shape) -> NodeId {
         match self.filled(id) {
             Some(value) => self.fill(value, shape),
-            None => self.make(Op::Expand, vec![self.get(id).inputs[0]], shape),
+            None => self.expand(self.get(id).inputs[0], shape),
         }
     }
 
@@ -55,9 +54,9 @@ impl Rewriter {
         if !numbers && shape.elements() * 2 > full.elements() {
             return None;
         }
-        let operands = vec![self.shrunk(a, shape), self.shrunk(b, shape)];
-        let value = self.make(Op::Binary(function), operands, shape);
-        Some(self.make(Op::Expand, vec![value], full))
+        let operands = [self.shrunk(a, shape), self.shrunk(b, shape)];
+        let value = self.pair(function, operands, shape);
+        Some(self.expand(value, full))
     }
 
     /// `sum (k * x) = k * sum x`: factors and signs leave the sum over axes along which they are the same.
@@ -72,20 +71,19 @@ impl Rewriter {
         if !rest.is_empty() && full.elements() < MANY * summed.elements() {
             return None;
         }
-        let mul = Op::Binary(Binary::Mul);
         let (leaving, staying): (Vec<NodeId>, Vec<NodeId>) =
             product.factors.iter().partition(|&&factor| self.same_along(factor, &along) == along);
         let inside = product.others.into_iter().chain(staying);
-        let inside = inside.reduce(|product, factor| self.make(mul.clone(), vec![product, factor], full))?;
-        let mut value = self.make(Op::Reduce { reduce: Reduce::Sum, axes: along }, vec![inside], summed);
+        let inside = inside.reduce(|product, factor| self.pair(Binary::Mul, [product, factor], full))?;
+        let mut value = self.reduce(Reduce::Sum, along, inside, summed);
         for factor in leaving {
             let factor = self.shrunk(factor, summed);
-            value = self.make(mul.clone(), vec![value, factor], summed);
+            value = self.pair(Binary::Mul, [value, factor], summed);
         }
         if product.negative {
-            value = self.make(Op::Unary(Unary::Neg), vec![value], summed);
+            value = self.neg(value, summed);
         }
-        Some(self.summed(value, rest, node.shape))
+        Some(if rest.is_empty() { value } else { self.reduce(Reduce::Sum, rest, value, node.shape) })
     }
 
     /// A value as a product, two levels deep.
@@ -126,34 +124,6 @@ impl Rewriter {
     fn same_along(&self, id: NodeId, axes: &[u32]) -> Vec<u32> {
         let Some(shape) = self.repeated(id) else { return Vec::new() };
         axes.iter().copied().filter(|&axis| shape.dim(axis as usize) == 1).collect()
-    }
-
-    /// A sum that is done but for these axes.
-    fn summed(&mut self, value: NodeId, rest: Vec<u32>, shape: Shape) -> NodeId {
-        if rest.is_empty() {
-            return value;
-        }
-        self.make(Op::Reduce { reduce: Reduce::Sum, axes: rest }, vec![value], shape)
-    }
-
-    /// `sum (x + k) = sum x + count * k` over axes along which k is the same, if that sum of x is needed anyway: by itself
-    /// it may round more.
-    pub(super) fn known_sum(&mut self, node: &Node, axes: &[u32]) -> Option<NodeId> {
-        let Node { op: Op::Binary(Binary::Add), inputs, shape: full, .. } = self.get(node.inputs[0]) else {
-            return None;
-        };
-        let full = *full;
-        let (x, k, _) = self.split([inputs[0], inputs[1]])?;
-        let along = self.same_along(k, axes);
-        let rest = left(axes, &along);
-        let summed = along.iter().fold(full, |shape, &axis| shape.with(axis as usize, 1));
-        let sum = Op::Reduce { reduce: Reduce::Sum, axes: along };
-        let known = *self.known.get(&Node { op: sum, inputs: vec![x], shape: summed, kind: node.kind })?;
-        let count = self.fill((full.elements() / summed.elements().max(1)) as f64, summed);
-        let k = self.shrunk(k, summed);
-        let added = self.make(Op::Binary(Binary::Mul), vec![k, count], summed);
-        let value = self.make(Op::Binary(Binary::Add), vec![known, added], summed);
-        Some(self.summed(value, rest, node.shape))
     }
 }
 
