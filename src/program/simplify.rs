@@ -131,6 +131,7 @@ impl Rewriter {
         self.make(Op::Expand, vec![x], shape)
     }
 
+    /// Over no axes it is `x` itself.
     fn reduce(&mut self, reduce: Reduce, axes: Vec<u32>, x: NodeId, shape: Shape) -> NodeId {
         self.make(Op::Reduce { reduce, axes }, vec![x], shape)
     }
@@ -316,9 +317,6 @@ impl Rewriter {
             value = self.pair(Binary::Mul, [small, factor], from);
         }
         let value = self.expand(value, partial);
-        if rest.is_empty() {
-            return Some(value);
-        }
         Some(self.reduce(reduce, rest, value, node.shape))
     }
 

@@ -83,7 +83,7 @@ impl Rewriter {
         if product.negative {
             value = self.neg(value, summed);
         }
-        Some(if rest.is_empty() { value } else { self.reduce(Reduce::Sum, rest, value, node.shape) })
+        Some(self.reduce(Reduce::Sum, rest, value, node.shape))
     }
 
     /// A value as a product, two levels deep.
