@@ -64,6 +64,15 @@ impl MicroBatch {
         Parts::of(count, self.images(network.activation_bytes(), limits))
     }
 
+    /// The parts of a batch of `count`, which is smaller than those that pass in `parts`. Of their size, where a program
+    /// of another takes longer to compile than it saves: not on a processor.
+    pub(crate) fn rest(self, count: usize, parts: Parts, network: &Network, limits: Limits) -> Parts {
+        match limits.cache_bytes {
+            Some(_) => self.parts(count, network, limits),
+            None => Parts { number: count.div_ceil(parts.each), ..parts },
+        }
+    }
+
     fn images(self, bytes_each: u64, limits: Limits) -> usize {
         match (self, limits.cache_bytes) {
             (MicroBatch::Images(images), _) => images,
@@ -112,6 +121,7 @@ pub(crate) fn padded(rows: &[u32], weight: f32, room: usize) -> (Vec<u32>, Vec<f
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nn::{Architecture, ImageSize};
 
     #[test]
     fn the_automatic_choice_fits_the_cache() {
@@ -131,6 +141,23 @@ mod tests {
             assert!(parts.each <= most && parts.room() >= count && parts.room() - count < parts.number, "{parts:?}");
         }
         assert_eq!(Parts::of(100, 48), Parts { number: 3, each: 34 });
+    }
+
+    #[test]
+    fn the_rest_of_a_batch_has_room_in_it() {
+        let network = Network::new(Architecture::convnet(1, 2), ImageSize { channels: 1, height: 4, width: 4 }, 2);
+        let network = network.expect("it fits");
+        let limits = |cache_bytes| Limits { buffer_bytes: u64::MAX, cache_bytes };
+        for (batch, most) in [(64, 64), (128, 48), (13, 5), (100, 1)] {
+            let micro_batch = MicroBatch::Images(most);
+            let parts = micro_batch.parts(batch, &network, limits(None));
+            for count in 1..batch {
+                let same = micro_batch.rest(count, parts, &network, limits(None));
+                assert!(same.each == parts.each && (count..=parts.room()).contains(&same.room()), "{count}: {same:?}");
+                let own = micro_batch.rest(count, parts, &network, limits(Some(1 << 20)));
+                assert!((count..=same.room()).contains(&own.room()), "{count}: {own:?}");
+            }
+        }
     }
 
     #[test]

@@ -57,8 +57,9 @@ pub(crate) struct Trainer {
     epochs: usize,
     seed: u64,
     draws: TrainingDraws,
-    /// How a batch passes through the network.
+    /// How a batch passes through the network, and how the last of an epoch, which may be smaller.
     parts: Parts,
+    last: Parts,
     order: Option<Order>,
 }
 
@@ -78,7 +79,12 @@ impl Trainer {
             return Err(Error::Data("there are no images to train on".into()));
         }
         let batch = course.settings.batch.min(count);
-        let parts = course.micro_batch.parts(batch, course.network, exec.engine().limits());
+        let limits = exec.engine().limits();
+        let parts = course.micro_batch.parts(batch, course.network, limits);
+        let last = match count % batch {
+            0 => parts,
+            rest => course.micro_batch.rest(rest, parts, course.network, limits),
+        };
         let trainer = Trainer {
             name: course.name.into(),
             network: course.network.clone(),
@@ -88,23 +94,30 @@ impl Trainer {
             seed: course.seed,
             draws: course.draws,
             parts,
+            last,
             order: None,
         };
-        for program in programs::all(course, exec.buffer(course.images)?.kind(), count, parts)? {
-            exec.load(program)?;
-        }
+        let writer = programs::Writer { course, room: parts.room() };
+        exec.load(writer.prepare(exec.buffer(course.images)?.kind(), count)?)?;
+        exec.load(writer.update()?)?;
         exec.set_f32(&trainer.named("targets"), course.targets)?;
-        for part in 0..parts.number {
-            let rows: Vec<u32> = (part * parts.each..(part + 1) * parts.each).map(|row| row as u32).collect();
-            exec.ensure(&trainer.part(part), Kind::Rows, [parts.each])?;
-            exec.set_rows(&trainer.part(part), &rows)?;
+        for parts in [parts, last] {
+            exec.load(writer.gradient(parts)?)?;
+            for part in 0..parts.number {
+                let (name, first) = (rows_of(&gradient(course.name, parts), part), (part * parts.each) as u32);
+                let rows: Vec<u32> = (first..).take(parts.each).collect();
+                exec.ensure(&name, Kind::Rows, [parts.each])?;
+                exec.set_rows(&name, &rows)?;
+            }
         }
         Ok(trainer)
     }
 
     /// The programs that it runs.
     pub(crate) fn programs<'e>(&self, exec: &'e Executor) -> impl Iterator<Item = &'e Program> {
-        let names = ["prepare", "gradient", "update"].map(|part| self.named(part));
+        let [all, last] = [self.parts, self.last].map(|parts| gradient(&self.name, parts));
+        let mut names = vec![self.named("prepare"), all, last, self.named("update")];
+        names.dedup();
         names.into_iter().filter_map(|name| exec.program(&name))
     }
 
@@ -149,9 +162,10 @@ impl Trainer {
     pub(crate) fn step(&mut self, exec: &Executor, member: usize, step: u64) -> Result<()> {
         let rows = self.rows(member, step);
         self.prepare(exec, member, step, &rows)?;
-        // The last batch of an epoch may be small: parts without an image of it do not run.
-        for part in 0..rows.len().div_ceil(self.parts.each) {
-            exec.run_bound(&self.named("gradient"), &[(&self.named("part"), &self.part(part))], &[])?;
+        let parts = if self.ends_epoch(step) { self.last } else { self.parts };
+        for part in 0..parts.number {
+            let program = gradient(&self.name, parts);
+            exec.run_bound(&program, &[(&rows_slot(&program), &rows_of(&program, part))], &[])?;
         }
         let lr = self.settings.lr * self.settings.schedule.factor((step / self.batches()) as usize, self.epochs);
         exec.run(&self.named("update"), &self.settings.optimiser.scalars(step + 1, lr))
@@ -216,16 +230,30 @@ impl Trainer {
     fn named(&self, part: &str) -> String {
         named(&self.name, part)
     }
-
-    /// Name of the buffer of the rows of micro-batch number `part` within a batch.
-    fn part(&self, part: usize) -> String {
-        self.named(&format!("part.{part}"))
-    }
 }
 
 /// The name of a program or buffer of the trainer `name`.
 fn named(name: &str, part: &str) -> String {
     format!("{name}.{part}")
+}
+
+fn numbered(name: &str, number: usize) -> String {
+    format!("{name}.{number}")
+}
+
+/// The name of the program of a micro-batch of this size of the trainer `name`.
+fn gradient(name: &str, parts: Parts) -> String {
+    numbered(&named(name, "gradient"), parts.each)
+}
+
+/// The name of the slot of `program` for the rows of its micro-batch within a batch.
+fn rows_slot(program: &str) -> String {
+    named(program, "rows")
+}
+
+/// The name of the buffer of the rows of micro-batch number `part` for `program`.
+fn rows_of(program: &str, part: usize) -> String {
+    numbered(&rows_slot(program), part)
 }
 
 /// Hard labels as targets `[n, classes]`.

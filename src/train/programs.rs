@@ -3,7 +3,7 @@
 //! `prepare` makes the images of the whole batch, `gradient` runs once for each micro-batch of them and adds up, `update`
 //! moves the parameters. Only `gradient` holds activations, and only those of a micro-batch.
 
-use super::{Course, named};
+use super::{Course, gradient, named, rows_slot};
 use crate::{
     error::Result,
     graph::{Graph, Kind},
@@ -12,15 +12,10 @@ use crate::{
     program::Program,
 };
 
-/// All programs: for the images of a set of `count`, of this kind, in batches of these parts.
-pub(super) fn all(course: &Course<'_>, kind: Kind, count: usize, parts: Parts) -> Result<[Program; 3]> {
-    let writer = Writer { course, parts };
-    Ok([writer.prepare(kind, count)?, writer.gradient()?, writer.update()?])
-}
-
-struct Writer<'a> {
-    course: &'a Course<'a>,
-    parts: Parts,
+pub(super) struct Writer<'a> {
+    pub course: &'a Course<'a>,
+    /// Images of a batch, those that fill its parts among them.
+    pub room: usize,
 }
 
 impl Writer<'_> {
@@ -28,10 +23,11 @@ impl Writer<'_> {
         named(self.course.name, part)
     }
 
-    /// The batch as the network is to see it: taken, normalised, augmented, mixed.
-    fn prepare(&self, kind: Kind, count: usize) -> Result<Program> {
+    /// The batch as the network is to see it, of images of this kind from a set of `count`: taken, normalised, augmented,
+    /// mixed.
+    pub(super) fn prepare(&self, kind: Kind, count: usize) -> Result<Program> {
         let g = Graph::new();
-        let (network, settings, room) = (self.course.network, self.course.settings, self.parts.room());
+        let (network, settings, room) = (self.course.network, self.course.settings, self.room);
         let all = network.image().batch(count);
         let images =
             if kind == Kind::Pixels { g.pixels(self.course.images, all) } else { g.input(self.course.images, all) };
@@ -52,24 +48,25 @@ impl Writer<'_> {
     }
 
     /// Adds a micro-batch's part of the gradient and of the loss, which are weighted sums over the images of the batch.
-    fn gradient(&self) -> Result<Program> {
+    pub(super) fn gradient(&self, parts: Parts) -> Result<Program> {
         let g = Graph::new();
-        let (network, room) = (self.course.network, self.parts.room());
-        let rows = g.rows(&self.name("part"), self.parts.each);
+        let (network, room) = (self.course.network, self.room);
+        let program = gradient(self.course.name, parts);
+        let rows = g.rows(&rows_slot(&program), parts.each);
         let x = g.input(&self.name("batch.images"), network.image().batch(room)).take(rows);
         let targets = g.input(&self.name("batch.targets"), [room, network.classes()]).take(rows);
         let weights = g.input(&self.name("batch.weights"), [room]).take(rows);
         let theta = network.parameters(&g, &self.name("theta"));
         let loss = loss::summed_cross_entropy(network.forward(theta, x).logits, targets, weights);
-        let gradient = network.parameters(&g, &self.name("gradient"));
-        g.update(gradient, gradient + g.grad(loss, &[theta])[0]);
+        let sum = network.parameters(&g, &self.name("gradient"));
+        g.update(sum, sum + g.grad(loss, &[theta])[0]);
         let total = g.input(&self.name("loss"), [1]);
         g.update(total, total + loss.reshape([1]));
-        Program::new(self.name("gradient"), g)
+        Program::new(program, g)
     }
 
     /// The optimiser's step down the gradient, which is 0 again for the next batch.
-    fn update(&self) -> Result<Program> {
+    pub(super) fn update(&self) -> Result<Program> {
         let g = Graph::new();
         let theta = self.course.network.parameters(&g, &self.name("theta"));
         let gradient = self.course.network.parameters(&g, &self.name("gradient"));
