@@ -158,6 +158,9 @@ pub struct NcfmRecipe {
     pub real_refresh: usize,
     /// Frequencies of the characteristic function.
     pub frequencies: usize,
+    /// Their standard deviation, or the bound of those of the sampling network. Features have length 1, and those closer
+    /// than about 1 / scale look the same: small scales match means, larger ones shapes, and too large ones noise.
+    pub frequency_scale: f64,
     #[cfg_attr(feature = "typescript", tsify(type = "Sampling"))]
     pub sampling: Sampling,
     /// Weights of amplitude and phase.
@@ -193,11 +196,11 @@ pub enum Initialisation {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Sampling {
-    /// Standard normal.
+    /// Normal.
     Normal,
     /// The sampling network psi, trained by gradient ascent on the loss that the images descend: the min-max of the
-    /// paper. `scale` stretches its output, which lies in (-1, 1)^d.
-    Network { lr: f64, momentum: f64, scale: f64 },
+    /// paper.
+    Network { lr: f64, momentum: f64 },
 }
 
 /// How a distilled set is judged.
@@ -247,12 +250,14 @@ impl Recipe {
                 timing: PoolTiming::Before,
                 training: TrainingRecipe { lr: 0.05, cutmix: 0.0, ..TrainingRecipe::pool() },
             },
-            // Few iterations want larger steps; the rest is what costs time. (`real_refresh`: docs/defaults.md.)
+            // Few iterations want larger steps and see further with larger frequencies; the rest is what costs time.
+            // (docs/defaults.md)
             method: MethodRecipe::Ncfm(NcfmRecipe {
                 real_batch: 256,
                 real_refresh: 4,
                 frequencies: 1024,
-                lr: 5e-3,
+                frequency_scale: 2.0,
+                lr: 1e-2,
                 ..NcfmRecipe::published()
             }),
             evaluation: EvaluationRecipe::named("quick", 2),
@@ -347,8 +352,12 @@ impl Recipe {
         if let Some((key, _)) = positive.iter().find(|(_, value)| *value == 0) {
             return Err(Error::Recipe(format!("{key} is 0: give it at least 1")));
         }
-        let rates = [("pool.training.lr", self.pool.training.lr), ("method.lr", ncfm.lr)];
-        if let Some((key, value)) = rates.iter().find(|(_, value)| !value.is_finite() || *value <= 0.0) {
+        let measures = [
+            ("pool.training.lr", self.pool.training.lr),
+            ("method.lr", ncfm.lr),
+            ("method.frequency_scale", ncfm.frequency_scale),
+        ];
+        if let Some((key, value)) = measures.iter().find(|(_, value)| !value.is_finite() || *value <= 0.0) {
             return Err(Error::Recipe(format!("{key} is {value}: give it a positive number")));
         }
         if i64::try_from(self.seed).is_err() {
@@ -384,6 +393,7 @@ impl NcfmRecipe {
             real_batch: 1024,
             real_refresh: 1,
             frequencies: 4096,
+            frequency_scale: 1.0,
             sampling: Sampling::Normal,
             weights: Weights { alpha: 0.5, beta: 0.5 },
             loss_scale: 300.0,
@@ -413,7 +423,7 @@ mod tests {
         let recipe = Recipe::ncfm().with("method.real_refresh=9").unwrap().with("evaluation.protocol=vico").unwrap();
         let MethodRecipe::Ncfm(ncfm) = &recipe.method;
         assert_eq!((ncfm.real_refresh, recipe.evaluation.protocol.as_str()), (9, "vico"));
-        let sampled = recipe.with("method.sampling={name=\"network\", lr=1e-3, momentum=0.5, scale=1.0}").unwrap();
+        let sampled = recipe.with("method.sampling={name=\"network\", lr=1e-3, momentum=0.5}").unwrap();
         let MethodRecipe::Ncfm(ncfm) = &sampled.method;
         assert!(matches!(ncfm.sampling, Sampling::Network { .. }));
         let changes = Settings::from_toml("[method.optimiser]\nname = \"sgd\"\nmomentum = 0.5\nweight_decay = 0.0");
@@ -431,6 +441,7 @@ mod tests {
         assert!(message("network").contains("key=value"));
         assert!(message("network.width=0").contains("at least 1"));
         assert!(message("method.lr=-1.0").contains("positive"));
+        assert!(message("method.frequency_scale=0.0").contains("positive"));
         assert!(message("micro_batch=0").contains("at least 1"));
         assert!(message("micro_batch=all").contains("\"auto\""));
         assert!(message("micro_batch=1.5").contains("\"auto\""));

@@ -14,8 +14,8 @@ use crate::{error::Result, js::object};
 const ENUMS: &str = r#"
 /** The method with its settings. */
 export type MethodRecipe = { name: "ncfm" } & NcfmRecipe;
-/** Where frequencies come from: a standard normal law, or the sampling network, trained by gradient ascent. */
-export type Sampling = "normal" | { name: "network"; lr: number; momentum: number; scale: number };
+/** Where frequencies come from: a normal law, or the sampling network, trained by gradient ascent. */
+export type Sampling = "normal" | { name: "network"; lr: number; momentum: number };
 /** An update rule with its constants. */
 export type Optimiser =
   | { name: "sgd"; momentum: number; weight_decay: number }

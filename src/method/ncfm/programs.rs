@@ -28,8 +28,8 @@ pub(super) fn all(recipe: &NcfmRecipe, setting: &Setting, micro: usize) -> Resul
     let writer = Writer { recipe, setting, micro };
     let mut programs =
         vec![writer.interpolate()?, writer.frequencies()?, writer.real()?, writer.matching()?, writer.calibrate()?];
-    if let Sampling::Network { momentum, scale, .. } = recipe.sampling {
-        programs.push(writer.ascend(momentum, scale)?);
+    if let Sampling::Network { momentum, .. } = recipe.sampling {
+        programs.push(writer.ascend(momentum)?);
     }
     Ok(programs)
 }
@@ -58,15 +58,21 @@ impl Writer<'_> {
 
     /// The frequencies `[f, d]` of a window.
     fn drawn<'g>(&self, g: &'g Graph) -> Tensor<'g> {
-        let width = self.setting.network.features();
-        let noise = g.random_normal(Use::Frequencies.stream(0), [self.recipe.frequencies, width]);
         match self.recipe.sampling {
-            Sampling::Normal => noise,
-            Sampling::Network { scale, .. } => {
-                let psi = SamplingNetwork::new(width);
-                psi.forward(g.input("ncfm.psi", [psi.table().len()]), noise).0 * scale
-            }
+            Sampling::Normal => self.noise(g) * self.recipe.frequency_scale,
+            Sampling::Network { .. } => self.sampled(g).1,
         }
+    }
+
+    /// The parameters of the sampling network, and the frequencies `[f, d]` that they make of the noise.
+    fn sampled<'g>(&self, g: &'g Graph) -> (Tensor<'g>, Tensor<'g>) {
+        let network = SamplingNetwork::new(self.setting.network.features());
+        let psi = g.input("ncfm.psi", [network.table().len()]);
+        (psi, network.forward(psi, self.noise(g)).0 * self.recipe.frequency_scale)
+    }
+
+    fn noise<'g>(&self, g: &'g Graph) -> Tensor<'g> {
+        g.random_normal(Use::Frequencies.stream(0), [self.recipe.frequencies, self.setting.network.features()])
     }
 
     /// Adds a micro-batch of real images to the sums of cos and sin.
@@ -147,18 +153,14 @@ impl Writer<'_> {
 
     /// Gradient ascent of the sampling network on the discrepancy of one micro-batch of real images to the canvases of
     /// their class, both held constant.
-    fn ascend(&self, momentum: f64, scale: f64) -> Result<Program> {
+    fn ascend(&self, momentum: f64) -> Result<Program> {
         let g = Graph::new();
         let theta = self.setting.network.parameters(&g, "ncfm.theta");
         let (real, weights) = self.real_features(&g, theta);
         let images = decode(self.canvas(&g), self.recipe.factor);
         let x = self.seen(&g, images, "ncfm.match");
         let synthetic = self.setting.network.forward(theta, x).features.normalize(1);
-        let network = SamplingNetwork::new(self.setting.network.features());
-        let psi = g.input("ncfm.psi", [network.table().len()]);
-        let noise =
-            g.random_normal(Use::Frequencies.stream(0), [self.recipe.frequencies, self.setting.network.features()]);
-        let t = network.forward(psi, noise).0 * scale;
+        let (psi, t) = self.sampled(&g);
         let sums = Characteristic::sums(real.stop_gradient(), t, weights);
         let count = weights.sum_all();
         let real = Characteristic { re: sums.re / count, im: sums.im / count };

@@ -45,7 +45,7 @@ fn run(sampling: Sampling, micro_batch: usize) -> (Executor, Ncfm) {
 }
 
 fn network() -> Sampling {
-    Sampling::Network { lr: 1e-2, momentum: 0.5, scale: 1.0 }
+    Sampling::Network { lr: 1e-2, momentum: 0.5 }
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn frequencies_of_the_sampling_network_are_distinct_and_bounded() {
     rows.sort();
     rows.dedup();
     assert_eq!(rows.len(), 32);
-    assert!(t.iter().all(|v| v.abs() <= 1.0));
+    assert!(t.iter().all(|v| f64::from(v.abs()) <= ncfm.recipe.frequency_scale));
 }
 
 #[test]
