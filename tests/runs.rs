@@ -107,7 +107,7 @@ fn a_resumed_run_equals_an_uninterrupted_one() {
     let settings = [
         "pool.timing=before",
         "pool.timing=alongside",
-        "method.sampling={name=\"network\", lr=1e-2, momentum=0.5, scale=2.0}",
+        "method.sampling={name=\"network\", lr=1e-2, momentum=0.5}",
     ];
     for setting in settings {
         let recipe = recipe().with(setting).expect("a known key");

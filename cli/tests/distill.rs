@@ -167,7 +167,7 @@ fn an_explained_run_shows_its_programs_and_does_not_begin() {
     let names: Vec<&str> = programs.as_array().unwrap().iter().map(|one| one["program"].as_str().unwrap()).collect();
     let expected = [
         "pool.training.prepare",
-        "pool.training.gradient",
+        "pool.training.gradient.10",
         "pool.training.update",
         "ncfm.interpolate",
         "ncfm.frequencies",
