@@ -104,11 +104,8 @@ fn a_unit_tells_whether_it_updated_the_images() {
 #[test]
 fn a_resumed_run_equals_an_uninterrupted_one() {
     let data = squares(1);
-    let settings = [
-        "pool.timing=before",
-        "pool.timing=alongside",
-        "method.sampling={name=\"network\", lr=1e-2, momentum=0.5}",
-    ];
+    let settings =
+        ["pool.timing=before", "pool.timing=alongside", "method.sampling={name=\"network\", lr=1e-2, momentum=0.5}"];
     for setting in settings {
         let recipe = recipe().with(setting).expect("a known key");
         let begin = || Distillation::new(recipe.clone(), &data, engine()).expect("the recipe fits");
