@@ -102,13 +102,14 @@ impl Trainer {
         exec.load(writer.update()?)?;
         exec.set_f32(&trainer.named("targets"), course.targets)?;
         for parts in [parts, last] {
-            exec.load(writer.gradient(parts)?)?;
+            let program = writer.gradient(parts)?;
             for part in 0..parts.number {
-                let (name, first) = (rows_of(&gradient(course.name, parts), part), (part * parts.each) as u32);
+                let (name, first) = (rows_of(program.name(), part), (part * parts.each) as u32);
                 let rows: Vec<u32> = (first..).take(parts.each).collect();
                 exec.ensure(&name, Kind::Rows, [parts.each])?;
                 exec.set_rows(&name, &rows)?;
             }
+            exec.load(program)?;
         }
         Ok(trainer)
     }
@@ -163,8 +164,8 @@ impl Trainer {
         let rows = self.rows(member, step);
         self.prepare(exec, member, step, &rows)?;
         let parts = if self.ends_epoch(step) { self.last } else { self.parts };
+        let program = gradient(&self.name, parts);
         for part in 0..parts.number {
-            let program = gradient(&self.name, parts);
             exec.run_bound(&program, &[(&rows_slot(&program), &rows_of(&program, part))], &[])?;
         }
         let lr = self.settings.lr * self.settings.schedule.factor((step / self.batches()) as usize, self.epochs);
