@@ -7,8 +7,15 @@ import { constants, gzipSync } from "node:zlib";
 
 // What every browser with WebAssembly SIMD has, and the compiler makes use of.
 const FEATURES = ["simd", "bulk-memory", "nontrapping-float-to-int", "sign-ext", "mutable-globals", "reference-types", "multivalue"];
-// gzip finds more in common among functions that stand beside their like, and that are not inlined.
-const PASSES = ["-O3", "--converge", "--one-caller-inline-max-function-size=0", "--reorder-functions-by-name"];
+// gzip finds more in common among functions that stand beside their like, and that are not inlined. The list of features
+// is for linkers.
+const PASSES = [
+  "-O3",
+  "--converge",
+  "--one-caller-inline-max-function-size=0",
+  "--reorder-functions-by-name",
+  "--strip-target-features",
+];
 
 /** Runs wasm-opt, which takes minutes. */
 export async function optimise(from, to) {

@@ -2,7 +2,8 @@
 //! that its version is that of the crate in `Cargo.lock` and nothing has to be installed.
 
 use std::{
-    env,
+    collections::BTreeSet,
+    env, fs,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -39,5 +40,37 @@ fn generate(wasm: &Path, folder: &Path) -> Result<()> {
         .remove_name_section(false)
         .remove_producers_section(true)
         .generate(folder)
-        .with_context(|| format!("{} could not be made a JavaScript module", wasm.display()))
+        .with_context(|| format!("{} could not be made a JavaScript module", wasm.display()))?;
+    number_imports(&folder.join("attar.js"), &folder.join("attar_bg.wasm"))
+}
+
+/// Length of the hash that ends the name of an import.
+const HASH: usize = 16;
+
+/// Puts a number, as long, in the place of the hash that ends the name of each import. A page downloads the names twice,
+/// and hashes do not compress.
+fn number_imports(script: &Path, wasm: &Path) -> Result<()> {
+    let (mut text, mut module) = (fs::read_to_string(script)?, fs::read(wasm)?);
+    let names: BTreeSet<String> = import_names(&text).map(str::to_owned).collect();
+    for (number, name) in names.iter().enumerate() {
+        let numbered = format!("{}{number:0HASH$}", &name[..name.len() - HASH]);
+        text = text.replace(name, &numbered);
+        for at in 0..=module.len() - name.len() {
+            if module[at..].starts_with(name.as_bytes()) {
+                module[at..at + name.len()].copy_from_slice(numbered.as_bytes());
+            }
+        }
+    }
+    fs::write(script, text)?;
+    fs::write(wasm, module)?;
+    Ok(())
+}
+
+/// The names in a script that `wasm-bindgen` has given to imports: `__wbg_`, a name, and a hash.
+fn import_names(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    words.filter(|word| {
+        let hash = word.rsplit('_').next().unwrap_or_default();
+        word.starts_with("__wbg_") && hash.len() == HASH && hash.bytes().all(|b| b.is_ascii_hexdigit())
+    })
 }
