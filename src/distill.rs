@@ -247,8 +247,8 @@ impl Distillation {
         self.distilled(&names, None).await
     }
 
-    /// The distilled set: the canvases of the last iteration whose losses were finite, with soft labels if the recipe
-    /// asks for them.
+    /// The distilled set: the canvases of the last iteration whose losses were finite, averaged and with soft labels if
+    /// the recipe asks for it.
     pub async fn finish(&mut self) -> Result<Distilled> {
         let names = self.method.as_ref().map(|method| method.good_canvases()).unwrap_or_default();
         let distilled = self.distilled(&names, None).await?;

@@ -174,6 +174,9 @@ pub struct NcfmRecipe {
     pub optimiser: Optimiser,
     /// The rate halves when the sum of the losses has not improved for more than this many iterations.
     pub plateau_patience: u32,
+    /// Share of the run, counted from its end, over which the canvases that are kept are averaged, 0 to 1: the weight of
+    /// iteration t grows like t^(1 / averaging - 1). 0 keeps the last ones.
+    pub averaging: f64,
     /// Operations of the augmentation, common to the real and the synthetic images of an update.
     #[cfg_attr(feature = "typescript", tsify(type = "string"))]
     pub augment: Strategy,
@@ -338,27 +341,26 @@ impl Recipe {
     /// Refuses numbers that no run can work with.
     pub(crate) fn checked(self) -> Result<Recipe> {
         let MethodRecipe::Ncfm(ncfm) = &self.method;
-        let positive = [
-            ("images_per_class", self.images_per_class),
-            ("network.width", self.network.width),
-            ("pool.networks", self.pool.networks),
-            ("pool.training.batch", self.pool.training.batch),
-            ("method.factor", ncfm.factor),
-            ("method.real_batch", ncfm.real_batch),
-            ("method.real_refresh", ncfm.real_refresh),
-            ("method.frequencies", ncfm.frequencies),
-            ("evaluation.repeats", self.evaluation.repeats),
+        let count = |key, value: usize| (key, value as f64, value > 0, "at least 1");
+        let measure = |key, value: f64| (key, value, value.is_finite() && value > 0.0, "a positive number");
+        let share = |key, value: f64| (key, value, (0.0..=1.0).contains(&value), "a share, 0 to 1");
+        let numbers = [
+            count("images_per_class", self.images_per_class),
+            count("network.width", self.network.width),
+            count("pool.networks", self.pool.networks),
+            count("pool.training.batch", self.pool.training.batch),
+            count("method.factor", ncfm.factor),
+            count("method.real_batch", ncfm.real_batch),
+            count("method.real_refresh", ncfm.real_refresh),
+            count("method.frequencies", ncfm.frequencies),
+            count("evaluation.repeats", self.evaluation.repeats),
+            measure("pool.training.lr", self.pool.training.lr),
+            measure("method.lr", ncfm.lr),
+            measure("method.frequency_scale", ncfm.frequency_scale),
+            share("method.averaging", ncfm.averaging),
         ];
-        if let Some((key, _)) = positive.iter().find(|(_, value)| *value == 0) {
-            return Err(Error::Recipe(format!("{key} is 0: give it at least 1")));
-        }
-        let measures = [
-            ("pool.training.lr", self.pool.training.lr),
-            ("method.lr", ncfm.lr),
-            ("method.frequency_scale", ncfm.frequency_scale),
-        ];
-        if let Some((key, value)) = measures.iter().find(|(_, value)| !value.is_finite() || *value <= 0.0) {
-            return Err(Error::Recipe(format!("{key} is {value}: give it a positive number")));
+        if let Some((key, value, _, wanted)) = numbers.iter().find(|(_, _, fits, _)| !fits) {
+            return Err(Error::Recipe(format!("{key} is {value}: give it {wanted}")));
         }
         if i64::try_from(self.seed).is_err() {
             return Err(Error::Recipe(format!("seed {} is too large: use one below 2^63", self.seed)));
@@ -401,6 +403,7 @@ impl NcfmRecipe {
             lr: 1e-3,
             optimiser: Optimiser::AdamW { weight_decay: 5e-4 },
             plateau_patience: 500,
+            averaging: 0.0,
             augment: "color_crop_cutout".parse().unwrap_or_else(|_| unreachable!("a known strategy")),
         }
     }
@@ -442,6 +445,7 @@ mod tests {
         assert!(message("network.width=0").contains("at least 1"));
         assert!(message("method.lr=-1.0").contains("positive"));
         assert!(message("method.frequency_scale=0.0").contains("positive"));
+        assert!(message("method.averaging=1.5").contains("a share, 0 to 1"));
         assert!(message("micro_batch=0").contains("at least 1"));
         assert!(message("micro_batch=all").contains("\"auto\""));
         assert!(message("micro_batch=1.5").contains("\"auto\""));

@@ -174,6 +174,7 @@ fn an_explained_run_shows_its_programs_and_does_not_begin() {
         "ncfm.real",
         "ncfm.match",
         "ncfm.calibrate",
+        "ncfm.keep",
         "soft",
     ];
     assert_eq!(names, expected);

@@ -36,7 +36,8 @@ pub trait Method: Send {
     /// Names of the buffers of canvases, class by class, each `[ipc, c, h, w]` in [0, 1].
     fn canvases(&self) -> Vec<String>;
 
-    /// Names of the copies of the canvases from the last iteration whose losses were finite.
+    /// Names of the canvases that are kept: those of the last iteration whose losses were finite, or their mean with those
+    /// of iterations before.
     fn good_canvases(&self) -> Vec<String>;
 
     /// The host's part of the state.

@@ -315,9 +315,8 @@ impl Ncfm {
         if !read.iter().all(|value| value.is_finite()) {
             return Err(Error::NonFinite { what: "the NCFM loss".into(), unit: self.cursor.iteration });
         }
-        for class in 0..self.classes() {
-            exec.copy(&canvas_of(class), &good(class))?;
-        }
+        self.cursor.iteration += 1;
+        self.keep(exec)?;
         let classes = self.classes() as f32;
         let rounds = self.calibrations().max(1) as f32;
         let (matching, calibration) = (read[0] / classes, read[1] / classes / rounds);
@@ -325,10 +324,20 @@ impl Ncfm {
         if self.cursor.trained > 0 {
             self.cursor.plateau.step(f64::from(matching + calibration));
         }
-        self.cursor.iteration += 1;
         let fresh = self.cursor.iteration.is_multiple_of(self.recipe.real_refresh as u64);
         self.cursor.next = if fresh { Step::Window } else { Step::Match { class: 0 } };
         Ok(Advance::Iteration { matching, calibration })
+    }
+
+    /// Moves the good canvases to, or with averaging towards, the present ones (polynomial-decay averaging: Shamir and
+    /// Zhang, "Stochastic gradient descent for non-smooth optimization", ICML 2013, section 4; eta = 1 / averaging - 1).
+    fn keep(&self, exec: &Executor) -> Result<()> {
+        let weight = 1.0 / (1.0 + self.recipe.averaging * (self.cursor.iteration - 1) as f64);
+        for class in 0..self.classes() {
+            let bound = [(programs::CANVAS, &*canvas_of(class)), (programs::GOOD, &good(class))];
+            exec.run_bound("ncfm.keep", &bound, &[("weight", weight as f32)])?;
+        }
+        Ok(())
     }
 }
 

@@ -19,6 +19,9 @@ use crate::{
 /// Slot of the canvases of the class being updated.
 pub(super) const CANVAS: &str = "ncfm.canvas";
 
+/// Slot of the kept canvases of that class.
+pub(super) const GOOD: &str = "ncfm.good";
+
 /// Totals over an iteration: matching loss, calibration loss, and the sum of all gradients, which is finite only if each
 /// value is.
 pub(super) const TOTALS: [&str; 3] = ["ncfm.total.match", "ncfm.total.calibrate", "ncfm.total.gradient"];
@@ -26,8 +29,14 @@ pub(super) const TOTALS: [&str; 3] = ["ncfm.total.match", "ncfm.total.calibrate"
 /// All programs; `micro` real images pass through the network at once.
 pub(super) fn all(recipe: &NcfmRecipe, setting: &Setting, micro: usize) -> Result<Vec<Program>> {
     let writer = Writer { recipe, setting, micro };
-    let mut programs =
-        vec![writer.interpolate()?, writer.frequencies()?, writer.real()?, writer.matching()?, writer.calibrate()?];
+    let mut programs = vec![
+        writer.interpolate()?,
+        writer.frequencies()?,
+        writer.real()?,
+        writer.matching()?,
+        writer.calibrate()?,
+        writer.keep()?,
+    ];
     if let Sampling::Network { momentum, .. } = recipe.sampling {
         programs.push(writer.ascend(momentum)?);
     }
@@ -48,6 +57,15 @@ impl Writer<'_> {
         let mix = g.scalar("mix");
         g.output("ncfm.theta", from * mix + to * (1.0 - mix));
         Program::new("ncfm.interpolate", g)
+    }
+
+    /// `weight canvas + (1 - weight) good`, to the kept canvases of one class. Weight 1 keeps the canvases to the bit.
+    fn keep(&self) -> Result<Program> {
+        let g = Graph::new();
+        let (canvas, weight) = (self.canvas(&g), g.scalar("weight"));
+        let good = g.input(GOOD, canvas.shape());
+        g.update(good, canvas * weight + good * (1.0 - weight));
+        Program::new("ncfm.keep", g)
     }
 
     fn frequencies(&self) -> Result<Program> {

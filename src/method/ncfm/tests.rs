@@ -88,3 +88,38 @@ fn micro_batches_do_not_change_the_real_side() {
         assert!(whole.iter().zip(&parts).all(|(a, b)| (a - b).abs() < 1e-4), "{whole:?} {parts:?}");
     }
 }
+
+/// The canvases of both classes, and the kept ones, after each of four iterations.
+fn iterations(averaging: f64) -> Vec<[Vec<f32>; 2]> {
+    let (mut exec, mut ncfm) = run(Sampling::Normal, 6);
+    ncfm.recipe.averaging = averaging;
+    let mut seen = Vec::new();
+    while seen.len() < 4 {
+        if let Advance::Iteration { .. } = block_on(ncfm.advance(&mut exec, 1)).expect("it runs") {
+            seen.push(
+                [ncfm.canvases(), ncfm.good_canvases()].map(|names| {
+                    names.iter().flat_map(|name| block_on(exec.get_f32(name)).expect("it reads")).collect()
+                }),
+            );
+        }
+    }
+    seen
+}
+
+#[test]
+fn without_averaging_the_last_canvases_are_kept() {
+    let seen = iterations(0.0);
+    assert!(seen.iter().all(|[canvases, kept]| canvases == kept));
+    assert_ne!(seen[2], seen[3]);
+}
+
+#[test]
+fn averaging_weighs_later_canvases_more() {
+    // With eta = 1 the weight of iteration t is proportional to t: (1, 2, 3, 4) / 10.
+    let seen = iterations(0.5);
+    let kept = &seen[3][1];
+    for (at, &kept) in kept.iter().enumerate() {
+        let mean = (1..).zip(&seen).map(|(t, [canvases, _])| t as f32 * canvases[at] / 10.0).sum::<f32>();
+        assert!((kept - mean).abs() < 1e-6, "{kept} {mean}");
+    }
+}
