@@ -23,7 +23,7 @@ use std::{
 };
 
 pub use device::{available, open};
-pub use executor::Executor;
+pub use executor::{Draw, Executor};
 
 use crate::{
     error::{Error, Result},

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Advance, Method, REAL_PIXELS, Setting, Unit, initial, trained};
 use crate::{
-    engine::{Executor, Limits},
+    engine::{Draw, Executor, Limits},
     error::{Error, Result},
     graph::Kind,
     micro_batch::{Parts, padded},
@@ -140,8 +140,12 @@ impl Ncfm {
         let (network, mix) = self.pick();
         let (from, to) = (initial(network), trained(network));
         exec.run_bound("ncfm.interpolate", &[("ncfm.initial", &from), ("ncfm.trained", &to)], &[("mix", mix)])?;
-        exec.set_draws(self.setting.seed, self.window() as u32);
-        exec.run("ncfm.frequencies", &[])
+        exec.run_drawing("ncfm.frequencies", &[], &[], self.draw())
+    }
+
+    /// What the noise behind the frequencies of this window is drawn by.
+    fn draw(&self) -> Draw {
+        Draw { seed: self.setting.seed, unit: self.window() as u32 }
     }
 
     /// Augmentation of the matching update of a class: the same for the real and the synthetic side.
@@ -232,12 +236,11 @@ impl Ncfm {
         self.augment(exec, "ncfm.match", &vec![siamese; self.pictures()])?;
         let rows = self.real_rows(class);
         self.set_real_rows(exec, &rows[..micro.min(rows.len())])?;
-        exec.set_draws(self.setting.seed, self.window() as u32);
         let canvas = canvas_of(class);
         let scalars = Optimiser::Sgd { momentum, weight_decay: 0.0 }.scalars(self.window() + 1, lr);
-        exec.run_bound("ncfm.ascend", &[("ncfm.canvas", &canvas)], &scalars)?;
+        exec.run_drawing("ncfm.ascend", &[("ncfm.canvas", &canvas)], &scalars, self.draw())?;
         // The frequencies of this window come from the network as it now is.
-        exec.run("ncfm.frequencies", &[])
+        exec.run_drawing("ncfm.frequencies", &[], &[], self.draw())
     }
 
     /// Pictures decoded from the canvases of one class.
