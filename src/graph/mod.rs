@@ -26,16 +26,17 @@ mod elementwise;
 mod grad;
 mod movement;
 mod op;
+mod slot;
 
 use std::{cell::RefCell, collections::HashMap, fmt, panic::Location, sync::Arc};
 
 pub use contraction::convolved;
 pub(crate) use grad::inverse;
 pub use op::{Binary, Bits, Border, Compare, Conv, Kind, Law, Node, NodeId, Op, Reduce, Unary};
+pub use slot::{Role, Slot};
 
 use crate::{
     error::{Error, Result},
-    program::{Role, Slot},
     shape::Shape,
 };
 

@@ -20,8 +20,7 @@ pub use plan::{Frame, Fused, Instruction, Operand, Part, Place, Plan, Register, 
 
 use crate::{
     error::{Error, Result},
-    graph::{Graph, Kind, Node, NodeId, Op},
-    shape::Shape,
+    graph::{Graph, Node, NodeId, Op, Role, Slot},
 };
 
 /// A step to run many times: a pure function of its slots and scalars, of fixed shapes.
@@ -32,39 +31,6 @@ pub struct Program {
     pub(crate) constants: Vec<Arc<[f32]>>,
     pub(crate) slots: Vec<Slot>,
     pub(crate) scalars: Vec<String>,
-}
-
-/// A named place for a buffer. A run binds one buffer to each slot, in the order of [`Program::slots`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Slot {
-    /// Unique within the program.
-    pub name: String,
-    pub kind: Kind,
-    pub shape: Shape,
-    pub role: Role,
-}
-
-/// What a run does with a slot's buffer. Reads see the contents from before the run; writes happen as if all at
-/// its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Role {
-    /// Read only.
-    Input,
-    /// Read, then replaced by the value of node `next`.
-    State { next: NodeId },
-    /// Written with the value of node `value`.
-    Output { value: NodeId },
-}
-
-impl Role {
-    /// The node whose value the slot's buffer holds after the run, if the run writes it.
-    pub fn written(self) -> Option<NodeId> {
-        match self {
-            Role::Input => None,
-            Role::State { next } => Some(next),
-            Role::Output { value } => Some(value),
-        }
-    }
 }
 
 impl Program {

@@ -6,9 +6,9 @@ mod repeated;
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::{Program, Role, Slot};
+use super::Program;
 use crate::{
-    graph::{Binary, Bits, Finished, Kind, Node, NodeId, Op, Reduce, Unary},
+    graph::{Binary, Bits, Finished, Kind, Node, NodeId, Op, Reduce, Role, Slot, Unary},
     shape::Shape,
     sorted::SortedSet,
 };

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::{Program, Role};
-use crate::graph::{Conv, Node, Op};
+use super::Program;
+use crate::graph::{Conv, Node, Op, Role};
 
 impl fmt::Display for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -39,7 +39,7 @@ fn program(build: impl for<'g> Fn(&'g Graph) -> Tensor<'g>) -> Program {
 }
 
 fn bind(engine: &dyn Engine, program: &Program, values: &[Value]) -> Vec<Buffer> {
-    let fill = |(index, slot): (usize, &crate::program::Slot)| {
+    let fill = |(index, slot): (usize, &crate::graph::Slot)| {
         let buffer = engine.buffer(slot.kind, slot.shape).unwrap();
         if let Some(value) = values.get(index) {
             engine.write(&buffer, value.data()).unwrap();
