@@ -8,10 +8,11 @@ use miniz_oxide::{
     },
 };
 
-use super::DEFLATE_RATIO;
-
 /// As small as this gets.
 const LEVEL: u8 = 9;
+
+/// No deflate stream unpacks to more than this many times its size.
+pub const RATIO: u64 = 1032;
 
 pub fn packed(bytes: &[u8]) -> Vec<u8> {
     compress_to_vec(bytes, LEVEL)
@@ -19,7 +20,7 @@ pub fn packed(bytes: &[u8]) -> Vec<u8> {
 
 /// What was packed, if that is exactly `size` bytes and nothing follows it.
 pub fn unpacked(packed: &[u8], size: u64) -> Option<Vec<u8>> {
-    if size > (packed.len() as u64).saturating_mul(DEFLATE_RATIO) {
+    if size > (packed.len() as u64).saturating_mul(RATIO) {
         return None;
     }
     let mut content = vec![0; usize::try_from(size).ok()?];

@@ -9,8 +9,8 @@ mod dataset;
 mod deflate;
 mod distilled;
 mod grid;
-mod idx;
 mod npz;
+mod read;
 mod resize;
 mod source;
 
@@ -18,15 +18,13 @@ mod source;
 mod export;
 #[cfg(not(target_arch = "wasm32"))]
 mod files;
-#[cfg(not(target_arch = "wasm32"))]
-mod folder;
 
 pub(crate) use dataset::rows_of;
 pub use dataset::{Dataset, Images, Normalisation};
 pub use distilled::{Distilled, LossPoint, Planes, Versions};
 pub use grid::{Picture, png_grid};
-pub use idx::{IdxFiles, from_idx_bytes};
 pub use npz::npz;
+pub use read::{IdxFiles, from_idx_bytes};
 pub use resize::fit;
 pub use source::{Source, split_per_class, split_rows};
 
@@ -35,9 +33,4 @@ pub use export::{save_png, write_folder};
 #[cfg(not(target_arch = "wasm32"))]
 pub use files::write_atomic;
 #[cfg(not(target_arch = "wasm32"))]
-pub use idx::read_idx_dir;
-#[cfg(not(target_arch = "wasm32"))]
-pub use source::{read_source, read_test};
-
-/// No deflate stream unpacks to more than this many times its size.
-const DEFLATE_RATIO: u64 = 1032;
+pub use read::{read_idx_dir, read_source, read_test};

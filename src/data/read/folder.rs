@@ -9,9 +9,16 @@ use image::error::ImageError;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 use rayon::prelude::*;
 
-use super::source::TEST_FRACTION;
-use super::{Dataset, Images, Source, files, fit, split_per_class};
+use crate::data::{
+    dataset::{Dataset, Images},
+    files,
+    resize::fit,
+    source::{Source, split_per_class},
+};
 use crate::{Error, Result};
+
+/// The share of each class that becomes the test set where a source brings none.
+const TEST_FRACTION: f64 = 0.1;
 
 /// No picture may be wider or higher than this.
 const LARGEST_SIDE: u32 = 1 << 15;

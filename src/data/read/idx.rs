@@ -8,8 +8,12 @@ use std::path::{Path, PathBuf};
 use flate2::read::MultiGzDecoder;
 
 #[cfg(not(target_arch = "wasm32"))]
-use super::files;
-use super::{DEFLATE_RATIO, Dataset, Images, Source};
+use crate::data::files;
+use crate::data::{
+    dataset::{Dataset, Images},
+    deflate::RATIO,
+    source::Source,
+};
 use crate::{Error, Result};
 
 const TRAIN_IMAGES: &str = "train-images-idx3-ubyte";
@@ -152,7 +156,7 @@ impl Part<'_> {
     fn read<const RANK: usize>(&self) -> Result<([usize; RANK], Vec<u8>)> {
         let size = self.bytes.len() as u64;
         if self.bytes.starts_with(&[0x1f, 0x8b]) {
-            self.parse(MultiGzDecoder::new(self.bytes), size.saturating_mul(DEFLATE_RATIO))
+            self.parse(MultiGzDecoder::new(self.bytes), size.saturating_mul(RATIO))
         } else {
             self.parse(self.bytes, size)
         }
