@@ -9,7 +9,13 @@ use attar::{
 use pollster::block_on;
 use serde::Serialize;
 
-use crate::{args::BenchArgs, console::Console, failure::Result, format, progress::Goal};
+use crate::{
+    args::BenchArgs,
+    console::Console,
+    failure::Result,
+    format,
+    progress::{Goal, Meter},
+};
 
 /// Spent on each figure. The short form of `cargo bench --bench engines`.
 const SECONDS: f64 = 0.5;
@@ -57,7 +63,7 @@ pub fn run(args: &BenchArgs, console: &Console) -> Result<()> {
     let engine = block_on(engine::open(&args.engine))?;
     let start = Instant::now();
     let watch = Stopwatch { clock: &|| start.elapsed().as_secs_f64(), seconds: SECONDS };
-    let mut meter = console.meter("measuring");
+    let mut meter = Meter::new(console, "measuring");
     meter.update(0, Goal::Amount(5), "the fastest product");
     let peak = match engine.limits().cache_bytes {
         Some(_) => bench::gemm_peak(&watch),

@@ -9,7 +9,7 @@ use attar::Error;
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 
-use crate::{args::OutputArgs, failure::Result, progress::Meter};
+use crate::{args::OutputArgs, failure::Result};
 
 /// Which filter of log messages the environment may set.
 const LOG_FILTER: &str = "ATTAR_LOG";
@@ -19,7 +19,6 @@ const LOG_FILTER: &str = "ATTAR_LOG";
 pub struct Console {
     json: bool,
     quiet: bool,
-    /// Whether progress is drawn in place, rather than a line now and then.
     live: bool,
 }
 
@@ -57,9 +56,9 @@ impl Console {
         self.say(text);
     }
 
-    /// A meter for a piece of work.
-    pub fn meter(&self, title: &'static str) -> Meter<'_> {
-        Meter::new(self, title, self.live)
+    /// Whether progress is to be drawn in place, rather than a line now and then.
+    pub fn is_live(&self) -> bool {
+        self.live
     }
 
     /// Prints the result of the command, in the form that was asked for. A reader that has gone away is no error.

@@ -299,7 +299,7 @@ impl<'a> Display<'a> {
             Phase::Pool => "pool",
             Phase::Distill => "distillation",
         };
-        let (_, meter) = self.current.get_or_insert_with(|| (progress.phase, self.console.meter(title)));
+        let (_, meter) = self.current.get_or_insert_with(|| (progress.phase, Meter::new(self.console, title)));
         let pool = progress.pool.map(|(done, total)| format!("pool {done} of {total}")).unwrap_or_default();
         let details = [self.losses.as_str(), &pool].into_iter().filter(|detail| !detail.is_empty());
         meter.update(progress.done, goal, &details.collect::<Vec<_>>().join(", "));

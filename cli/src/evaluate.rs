@@ -16,7 +16,7 @@ use crate::{
     args::EvaluateArgs,
     console::Console,
     failure::{Failure, Result},
-    progress::Goal,
+    progress::{Goal, Meter},
     report::{Accuracies, EvaluateReport, Figure, Sizes},
     signals::Signals,
     source::SourceName,
@@ -166,7 +166,7 @@ impl Judge<'_> {
     fn accuracy(&self, title: &'static str, set: &TrainingSet) -> Result<Figure> {
         let engine = Arc::clone(&self.engine);
         let mut evaluation = Evaluation::new(&self.protocol, set, self.test, self.repeats, self.seed, engine)?;
-        let mut meter = self.console.meter(title);
+        let mut meter = Meter::new(self.console, title);
         while let Some((done, total)) = block_on(evaluation.advance())? {
             meter.update(done, Goal::Amount(total), "");
             if self.signals.raised() {

@@ -17,7 +17,7 @@ use crate::{
     failure::{Failure, Result},
     format,
     inspect::file_size,
-    progress::Goal,
+    progress::{Goal, Meter},
     run_dir::{DEFAULT_PARENT, first_free, unwritable},
     signals::Signals,
     source,
@@ -44,7 +44,7 @@ pub fn run(args: &PoolArgs, console: &Console) -> Result<()> {
     let mut place = Place::claim(args, &format!("{}-{}", images.name, recipe.method.name()))?;
     console.note(format!("training {} networks on {engine_name}, seed {}", recipe.pool.networks, recipe.seed));
 
-    let mut meter = console.meter("pool");
+    let mut meter = Meter::new(console, "pool");
     while let Some((done, total)) = block_on(training.advance())? {
         meter.update(done, Goal::Amount(total), "");
         if signals.raised() {

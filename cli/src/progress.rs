@@ -21,8 +21,9 @@ pub struct Meter<'a> {
 }
 
 impl<'a> Meter<'a> {
-    pub(crate) fn new(console: &'a Console, title: &'static str, live: bool) -> Meter<'a> {
-        let bar = live.then(|| {
+    /// A meter for a piece of work.
+    pub fn new(console: &'a Console, title: &'static str) -> Meter<'a> {
+        let bar = console.is_live().then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
             let style = ProgressStyle::with_template("{prefix:>12} [{bar:30}] {msg}");
             bar.set_style(style.expect("the template is sound").progress_chars("=> "));
