@@ -6,6 +6,7 @@
 mod report;
 mod serve;
 mod setup;
+mod step;
 mod steps;
 mod test;
 mod wasm;

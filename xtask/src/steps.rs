@@ -1,36 +1,16 @@
 //! The steps of `cargo xtask test`: which commands, with which features, in which order.
 
-use std::{
-    env,
-    ffi::OsString,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{env, ffi::OsString, path::Path};
 
 use crate::{
     setup::{self, Need},
+    step::{Action, Step, cargo, check, root, target},
     wasm, web,
 };
 
 /// Every engine that a test can reach without special hardware. All native steps name the same set: cargo compiles
 /// candle and wgpu anew for each set of features.
 const NATIVE_FEATURES: &[&str] = &["--features", "attar/candle,attar/webgpu"];
-
-/// One entry of the run.
-pub struct Step {
-    pub name: &'static str,
-    pub action: Action,
-}
-
-/// What there is to do.
-pub enum Action {
-    /// Counts as one: passed if each of the commands exits with 0.
-    Check(Vec<Command>),
-    /// Counts each test that the command's libtest binaries, or Node's test runner, report.
-    Tests(Command),
-    /// Counts as one skipped; the sentence says what to do about it.
-    Skip(String),
-}
 
 /// Everything, cheapest first, on a machine that [`setup`] has looked at.
 pub fn all() -> Vec<Step> {
@@ -87,28 +67,6 @@ fn tests(adapter: &Need) -> Step {
         Need::Unknown => command.env_remove("ATTAR_TEST_WEBGPU"),
     };
     Step { name: "tests", action: Action::Tests(command) }
-}
-
-/// Passed if this command succeeds.
-pub fn check(name: &'static str, command: Command) -> Step {
-    Step { name, action: Action::Check(vec![command]) }
-}
-
-/// The cargo that runs us, at the root of the workspace.
-pub fn cargo(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(root()).args(arguments);
-    command
-}
-
-/// The root of the workspace.
-pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the root of the workspace").into()
-}
-
-/// Where cargo puts what it builds.
-pub fn target() -> PathBuf {
-    root().join(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
 }
 
 fn path_with(folder: &Path) -> OsString {

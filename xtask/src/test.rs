@@ -8,7 +8,8 @@ use std::{
 
 use crate::{
     report::Counts,
-    steps::{self, Action, Step},
+    step::{Action, Step},
+    steps,
 };
 
 /// What one step came to.

@@ -7,8 +7,8 @@ use std::{
 };
 
 use crate::{
-    setup::{self, Need, WASM_TARGET},
-    steps::{Action, Step, cargo, check, root, target},
+    setup::{self, WASM_TARGET},
+    step::{Action, Step, cargo, check, met, root, target},
 };
 
 /// The core alone, and with each engine for the browser.
@@ -40,14 +40,6 @@ pub fn bench() -> ExitCode {
     }
     let succeeded = [build(), node(&["--bench"])].iter_mut().all(setup::succeeds);
     if succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-/// This step, unless something is missing for it.
-pub fn met(need: &Need, step: Step) -> Step {
-    match need {
-        Need::Unmet(what_to_do) => Step { action: Action::Skip(what_to_do.clone()), ..step },
-        Need::Met | Need::Unknown => step,
-    }
 }
 
 /// The library, under the stricter configuration.

@@ -12,7 +12,7 @@ use std::{
 use crate::{
     serve,
     setup::{self, Need, WASM_TARGET},
-    steps::{Action, Step, cargo, check, root, target},
+    step::{Action, Step, cargo, check, met, root, target},
     wasm,
 };
 
@@ -83,10 +83,10 @@ pub fn steps() -> Vec<Step> {
     for (folder, name) in [(BROWSER_TESTS, "tests in Chromium"), (DEMO, "tests of the demo")] {
         if root().join(folder).join("test").is_dir() {
             let tests = Step { name, action: Action::Tests(node_tests(folder)) };
-            steps.push(wasm::met(&setup::chromium(), tests));
+            steps.push(met(&setup::chromium(), tests));
         }
     }
-    steps.into_iter().map(|step| wasm::met(&target, wasm::met(&node, step))).collect()
+    steps.into_iter().map(|step| met(&target, met(&node, step))).collect()
 }
 
 /// What the last step of the compiler is told beside the profile `web`: to unroll the innermost loops of the kernels,
