@@ -2,10 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::{
-    buffer::Storage,
-    device::{Gpu, lock},
-};
+use super::{buffer::Storage, device::Gpu, lock::lock};
 use crate::{error::Result, sorted::SortedMap};
 
 /// The arena of a device: as large as the largest need of a loaded program, gone with the last of them.

@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use super::device::Gpu;
+use super::device::{Gpu, NAME, failure};
 use crate::{
-    engine::Data,
+    engine::{Buffer, Data},
     error::{Error, Result},
     graph::Kind,
     shape::Shape,
@@ -54,6 +54,18 @@ impl Storage {
         let storage = Storage { gpu: Arc::clone(gpu), buffer, id: gpu.fresh_id(), bytes };
         gpu.check_after(bytes)?;
         Ok(storage)
+    }
+
+    /// The storage of a buffer that this device made.
+    ///
+    /// # Errors
+    /// [`Error::Engine`] if another device or engine did.
+    pub fn of<'b>(gpu: &Arc<Gpu>, buffer: &'b Buffer) -> Result<&'b Storage> {
+        let storage = buffer.storage::<Storage>(NAME)?;
+        if Arc::ptr_eq(&storage.gpu, gpu) {
+            return Ok(storage);
+        }
+        Err(failure("a buffer of another device was bound; make it with this engine's `buffer`"))
     }
 
     /// Replaces the first words, in order with what is queued before and after.

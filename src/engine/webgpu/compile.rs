@@ -2,16 +2,13 @@
 
 use super::{
     fused,
-    index::Axis,
-    memory::{ALIGNMENT, Caps, Place, Want},
+    memory::{ALIGNMENT, Caps, Place},
     settle::{Transfer, settle},
     shader::Kernel,
     single,
+    values::Values,
 };
-use crate::{
-    graph::Kind,
-    program::{self, Frame, Plan, Program, Step, Target, ValueId},
-};
+use crate::program::{self, Frame, Plan, Program, Step, Target, ValueId};
 
 /// What fused kernels are cut to: a row of f32s fits workgroup memory.
 const TARGET: Target = Target { longest_row: 4096, alignment: ALIGNMENT };
@@ -35,18 +32,15 @@ impl Compiled {
     pub fn new(program: &Program, caps: Caps) -> Compiled {
         let mut plan = program::lower(program, &TARGET);
         let saved = settle(&mut plan, &caps);
-        let (constants, constant_at) = constants(&plan);
-        let compiler = Compiler { plan: &plan, caps, constant_at };
-        let mut steps = Vec::with_capacity(plan.steps.len());
-        for step in &plan.steps {
-            steps.push(compiler.step(step));
-        }
+        let values = Values::new(&plan, caps);
+        let steps: Vec<Vec<Kernel>> = plan.steps.iter().map(|one| step(one, &values)).collect();
         let scratch_end = |kernel: &Kernel| {
             let spans = kernel.bindings.iter().filter(|binding| binding.place == Place::Arena);
             spans.map(|span| span.start + span.len).max().unwrap_or(0)
         };
         let arena = steps.iter().flatten().map(scratch_end).max().unwrap_or(0).max(plan.arena);
-        let commits = plan.commits.iter().map(|&(value, slot)| compiler.commit(value, slot as usize)).collect();
+        let commits = plan.commits.iter().map(|&(value, slot)| commit(value, slot as usize, &values)).collect();
+        let constants = values.constants;
         Compiled { steps, saved, commits, arena: arena.next_multiple_of(ALIGNMENT), constants, plan }
     }
 
@@ -66,123 +60,55 @@ impl Compiled {
     }
 }
 
-/// Tells kernels where values are.
-pub(super) struct Compiler<'a> {
-    pub plan: &'a Plan,
-    pub caps: Caps,
-    /// Where each value that is a constant begins among the constants.
-    constant_at: Vec<usize>,
+/// The kernels of a step.
+fn step(step: &Step, values: &Values<'_>) -> Vec<Kernel> {
+    let mut kernels = match step {
+        Step::Fused(fused) => fused::kernels(fused, values),
+        Step::Single(single) => single::kernels(single, values),
+    };
+    let (label, flops) = (label(step, values.plan), flops(step, values.plan));
+    for kernel in &mut kernels {
+        kernel.label.clone_from(&label);
+        kernel.flops = flops;
+    }
+    kernels
 }
 
-impl Compiler<'_> {
-    fn step(&self, step: &Step) -> Vec<Kernel> {
-        let mut kernels = match step {
-            Step::Fused(fused) => fused::kernels(fused, self),
-            Step::Single(single) => single::kernels(single, self),
-        };
-        let (label, flops) = (self.label(step), self.flops(step));
-        for kernel in &mut kernels {
-            kernel.label.clone_from(&label);
-            kernel.flops = flops;
+fn flops(step: &Step, plan: &Plan) -> u64 {
+    match step {
+        Step::Single(single) => plan.program.node_cost(plan.program.node(single.node)).flops,
+        Step::Fused(fused) => {
+            let rows = match fused.frame {
+                Frame::Rows { rows } => rows,
+                Frame::Columns { columns, .. } => columns,
+            };
+            (rows * fused.registers.iter().sum::<usize>()) as u64
         }
-        kernels
-    }
-
-    fn flops(&self, step: &Step) -> u64 {
-        match step {
-            Step::Single(single) => self.plan.program.node_cost(self.plan.program.node(single.node)).flops,
-            Step::Fused(fused) => {
-                let rows = match fused.frame {
-                    Frame::Rows { rows } => rows,
-                    Frame::Columns { columns, .. } => columns,
-                };
-                (rows * fused.registers.iter().sum::<usize>()) as u64
-            }
-        }
-    }
-
-    fn label(&self, step: &Step) -> String {
-        let program = &self.plan.program;
-        match step {
-            Step::Single(single) => {
-                let node = program.node(single.node);
-                format!("%{} = {} : {}", single.node.0, program.operation(node), node.shape)
-            }
-            Step::Fused(fused) => {
-                let stores: Vec<String> = fused
-                    .stores
-                    .iter()
-                    .map(|(_, value)| {
-                        let value = &self.plan.values[value.index()];
-                        format!("%{} : {}", value.node.0, program.node(value.node).shape)
-                    })
-                    .collect();
-                format!("fused {}", stores.join(", "))
-            }
-        }
-    }
-
-    /// `len` elements of a value, from the `first` on.
-    pub fn want(&self, value: ValueId, first: usize, len: usize, writes: bool) -> Want {
-        let index = value.index();
-        let found = &self.plan.values[index];
-        let node = self.plan.program.node(found.node);
-        let (place, start, key) = match &found.place {
-            program::Place::Slot(slot) => (Place::Slot(*slot as usize), 0, 0),
-            program::Place::Constant(_) => (Place::Constants, self.constant_at[index], index),
-            program::Place::Arena(start) => (Place::Arena, *start, index),
-        };
-        let kind = if writes { Kind::F32 } else { node.kind };
-        let name = match (place, &node.op) {
-            (Place::Slot(slot), _) => self.plan.program.slots()[slot].name.clone(),
-            (_, op) => {
-                let operation = self.plan.program.operation(&crate::graph::Node { op: op.clone(), ..node.clone() });
-                operation.split(' ').next().unwrap_or_default().to_owned()
-            }
-        };
-        let words = |elements: usize| if kind == Kind::Pixels { elements.div_ceil(4) } else { elements };
-        // A part of packed pixels is bound from the first on.
-        let (first, len) = if kind == Kind::Pixels { (0, first + len) } else { (first, len) };
-        Want { place, value: key, start: start + first, len: words(len), kind, writes, name, quads: false }
-    }
-
-    /// Memory for the time of a step: so many pieces of `words` each.
-    pub fn scratch(&self, pieces: usize, words: usize) -> Vec<Want> {
-        let piece = words.next_multiple_of(ALIGNMENT);
-        let first = self.plan.arena.next_multiple_of(ALIGNMENT);
-        let want = |index: usize| Want {
-            place: Place::Arena,
-            value: self.plan.values.len() + index,
-            start: first + index * piece,
-            len: words,
-            kind: Kind::F32,
-            writes: true,
-            name: "scratch".into(),
-            quads: false,
-        };
-        (0..pieces).map(want).collect()
-    }
-
-    fn commit(&self, value: ValueId, slot: usize) -> Transfer {
-        let want = self.want(value, 0, self.plan.values[value.index()].len, false);
-        Transfer { from: (want.place, want.start), to: (Place::Slot(slot), 0), words: want.len }
     }
 }
 
-/// All constants one after another, and where each value's begin.
-fn constants(plan: &Plan) -> (Vec<f32>, Vec<usize>) {
-    let mut all: Vec<f32> = Vec::new();
-    let mut starts = vec![0; plan.values.len()];
-    for (index, value) in plan.values.iter().enumerate() {
-        let is_read = Axis::of(plan, ValueId(index as u32)).is_none();
-        if let (program::Place::Constant(values), true) = (&value.place, is_read) {
-            all.resize(all.len().next_multiple_of(ALIGNMENT), 0.0);
-            starts[index] = all.len();
-            all.extend(values.iter());
+fn label(step: &Step, plan: &Plan) -> String {
+    let program = &plan.program;
+    match step {
+        Step::Single(single) => {
+            let node = program.node(single.node);
+            format!("%{} = {} : {}", single.node.0, program.operation(node), node.shape)
+        }
+        Step::Fused(fused) => {
+            let store = |value: ValueId| {
+                let node = plan.values[value.index()].node;
+                format!("%{} : {}", node.0, program.node(node).shape)
+            };
+            let stores: Vec<String> = fused.stores.iter().map(|(_, value)| store(*value)).collect();
+            format!("fused {}", stores.join(", "))
         }
     }
-    all.resize(all.len().next_multiple_of(4), 0.0);
-    (all, starts)
+}
+
+/// The copy of a value to a slot.
+fn commit(value: ValueId, slot: usize, values: &Values<'_>) -> Transfer {
+    let want = values.want(value, 0, values.plan.values[value.index()].len, false);
+    Transfer { from: (want.place, want.start), to: (Place::Slot(slot), 0), words: want.len }
 }
 
 #[cfg(test)]

@@ -2,24 +2,26 @@
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use super::{
-    NAME,
-    arena::Arena,
+    lock::lock,
     memory::{Caps, Hardware},
     queue::Queue,
-    read::Readers,
+    readers::Readers,
     shader::Kernel,
 };
 use crate::{
     error::{Error, Result},
     sorted::SortedMap,
 };
+
+/// The engine's device name.
+pub(super) const NAME: &str = "webgpu";
 
 /// Kernels that need more than this have values share bindings: above it, some drivers have limits of their own.
 const MOST_BINDINGS: usize = 16;
@@ -43,7 +45,6 @@ pub(super) struct Gpu {
     pub hardware: Hardware,
     pub memory: AtomicU64,
     pub queue: Queue,
-    pub arena: Arena,
     pub readers: Readers,
     faults: Arc<Mutex<Faults>>,
     next_id: AtomicU64,
@@ -119,7 +120,6 @@ impl Gpu {
             hardware: hardware(adapter),
             memory: AtomicU64::new(0),
             queue,
-            arena: Arena::default(),
             readers: Readers::default(),
             faults,
             next_id: AtomicU64::new(0),
@@ -269,9 +269,4 @@ fn watch(device: &wgpu::Device, faults: &Arc<Mutex<Faults>>) {
 /// An error of this engine that the caller cannot mend.
 pub(super) fn failure(message: impl Into<String>) -> Error {
     Error::Engine { engine: NAME.into(), message: message.into() }
-}
-
-/// Locks; a panic elsewhere leaves nothing half-done under any of this engine's locks.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 
-use super::memory::is_atom;
 use crate::{
     graph::Op,
     program::{Plan, ValueId, View},
@@ -64,6 +63,11 @@ fn operand(text: &str) -> String {
     });
     let is_whole = text.starts_with('(') && depths.take(text.len() - 1).all(|depth| depth > 0);
     if is_whole || is_atom(text) { text.into() } else { format!("({text})") }
+}
+
+/// Whether a text is one name or number.
+pub(super) fn is_atom(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.')
 }
 
 /// Declares `names[a]` as the indices along the axes of `sizes` that the row-major `index` stands for.

@@ -6,9 +6,11 @@ use std::{
 };
 
 use super::{
+    arena::Arena,
     buffer::Storage,
     compile::Compiled,
     device::{Form, Gpu, Layout},
+    lock::lock,
     memory::{Binding, Place},
     settle::Transfer,
     shader::{Kernel, MAX_SCALARS},
@@ -28,6 +30,7 @@ const KEPT_GROUPS: usize = 16;
 /// A program loaded into the engine.
 pub(super) struct Loaded {
     pub gpu: Arc<Gpu>,
+    pub arena: Arc<Arena>,
     pub program: Program,
     pub launches: Vec<Launch>,
     /// Launches that are encoded together, and their operations.
@@ -53,15 +56,16 @@ impl Loaded {
     ///
     /// # Errors
     /// [`Error::Limit`] or [`Error::OutOfMemory`] if a value of the program does not fit the device.
-    pub fn new(gpu: &Arc<Gpu>, program: &Program) -> Result<Loaded> {
+    pub fn new(gpu: &Arc<Gpu>, arena: &Arc<Arena>, program: &Program) -> Result<Loaded> {
         let compiled = Compiled::new(program, gpu.caps());
         check(gpu, program, &compiled)?;
         let constants = Storage::in_parts(gpu, "the constants of a program", compiled.constants.len())?;
         constants.write(bytemuck::cast_slice(&compiled.constants));
-        gpu.arena.reserve(gpu, compiled.arena)?;
+        arena.reserve(gpu, compiled.arena)?;
         let launches: Vec<Launch> = compiled.kernels().map(|kernel| Launch::new(gpu, kernel)).collect();
         let loaded = Loaded {
             gpu: Arc::clone(gpu),
+            arena: Arc::clone(arena),
             launches,
             passes: passes(compiled.kernels()),
             constants,
@@ -87,7 +91,7 @@ impl Loaded {
     /// The bind groups of all launches for these buffers: made once, and kept.
     pub fn groups(&self, slots: &[&Storage], arena: &Storage) -> Arc<Vec<wgpu::BindGroup>> {
         let ids: Vec<u64> = slots.iter().map(|slot| slot.id).chain([arena.id]).collect();
-        let mut known = super::device::lock(&self.groups);
+        let mut known = lock(&self.groups);
         if let Some(groups) = known.get(&ids) {
             return groups.clone();
         }
@@ -118,7 +122,7 @@ impl Loaded {
 
 impl Drop for Loaded {
     fn drop(&mut self) {
-        self.gpu.arena.release(self.arena_words);
+        self.arena.release(self.arena_words);
     }
 }
 

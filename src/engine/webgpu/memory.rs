@@ -275,11 +275,6 @@ impl Memory {
     }
 }
 
-/// Whether a text is one name or number.
-pub(super) fn is_atom(text: &str) -> bool {
-    text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,22 +12,27 @@ mod device;
 mod fused;
 mod index;
 mod load;
+mod lock;
 mod memory;
 mod queue;
 mod read;
+mod readers;
 mod run;
 mod settle;
 mod shader;
 mod single;
+mod task;
 #[cfg(test)]
 mod tests;
+mod values;
 
 use std::sync::{Arc, atomic::Ordering};
 
 pub use memory::Hardware;
 
+use arena::Arena;
 use buffer::{Storage, buffer_bytes, bytes_of, words};
-use device::{Gpu, failure};
+use device::{Gpu, NAME, failure};
 use load::Loaded;
 
 use super::{Buffer, Data, Engine, Executable, Limits, Readback, check_copy};
@@ -38,12 +43,11 @@ use crate::{
     shape::Shape,
 };
 
-/// The engine's device name.
-const NAME: &str = "webgpu";
-
 /// A device of WebGPU.
 pub struct WebGpu {
     gpu: Arc<Gpu>,
+    /// What runs of all loaded programs share.
+    arena: Arc<Arena>,
     adapter: String,
 }
 
@@ -58,7 +62,7 @@ impl WebGpu {
         let gpu = Arc::new(Gpu::open(&adapter).await?);
         let adapter = [info.name, format!("{:?}", info.backend), info.driver, info.driver_info];
         let known: Vec<String> = adapter.into_iter().filter(|part| !part.is_empty()).collect();
-        Ok(WebGpu { gpu, adapter: known.join(", ") })
+        Ok(WebGpu { gpu, arena: Arc::default(), adapter: known.join(", ") })
     }
 
     /// What stands behind the adapter that [`WebGpu::open`] finds, if it finds one.
@@ -127,15 +131,6 @@ async fn adapter() -> Result<wgpu::Adapter> {
     })
 }
 
-/// The storage of a buffer that this device made.
-fn storage_of<'b>(gpu: &Arc<Gpu>, buffer: &'b Buffer) -> Result<&'b Storage> {
-    let storage = buffer.storage::<Storage>(NAME)?;
-    if Arc::ptr_eq(&storage.gpu, gpu) {
-        return Ok(storage);
-    }
-    Err(failure("a buffer of another device was bound; make it with this engine's `buffer`"))
-}
-
 impl Engine for WebGpu {
     fn name(&self) -> &str {
         NAME
@@ -150,7 +145,7 @@ impl Engine for WebGpu {
     }
 
     fn load(&self, program: &Program) -> Result<Arc<dyn Executable>> {
-        Ok(Arc::new(Loaded::new(&self.gpu, program)?))
+        Ok(Arc::new(Loaded::new(&self.gpu, &self.arena, program)?))
     }
 
     fn buffer(&self, kind: Kind, shape: Shape) -> Result<Buffer> {
@@ -160,7 +155,7 @@ impl Engine for WebGpu {
 
     fn write(&self, buffer: &Buffer, data: Data<'_>) -> Result<()> {
         data.check(buffer)?;
-        let storage = storage_of(&self.gpu, buffer)?;
+        let storage = Storage::of(&self.gpu, buffer)?;
         self.gpu.check()?;
         storage.write(bytes_of(&data));
         Ok(())
@@ -168,7 +163,7 @@ impl Engine for WebGpu {
 
     fn copy(&self, from: &Buffer, to: &Buffer) -> Result<()> {
         check_copy(from, to)?;
-        let (source, target) = (storage_of(&self.gpu, from)?, storage_of(&self.gpu, to)?);
+        let (source, target) = (Storage::of(&self.gpu, from)?, Storage::of(&self.gpu, to)?);
         self.gpu.check()?;
         let words = words(from.kind(), from.shape());
         if from.same(to) || words == 0 {
@@ -181,7 +176,7 @@ impl Engine for WebGpu {
     }
 
     fn read(&self, buffer: &Buffer) -> Readback {
-        let queued = storage_of(&self.gpu, buffer).and_then(|storage| {
+        let queued = Storage::of(&self.gpu, buffer).and_then(|storage| {
             self.gpu.check()?;
             read::read(storage, buffer.kind(), buffer.shape())
         });

@@ -3,7 +3,7 @@
 
 use std::sync::Mutex;
 
-use super::{device::lock, shader::CALL_WORDS};
+use super::{lock::lock, shader::CALL_WORDS};
 
 /// Bytes of the staging buffer: blocks of calls and small writes of one submission.
 const STAGING_BYTES: usize = 256 << 10;

@@ -1,8 +1,6 @@
 //! Runs: what is queued for one call of a program.
 
-use super::{
-    buffer::Storage, compile::Compiled, load::Loaded, queue::Commands, settle::Transfer, shader::CALL_WORDS, storage_of,
-};
+use super::{buffer::Storage, compile::Compiled, load::Loaded, queue::Commands, settle::Transfer, shader::CALL_WORDS};
 use crate::{
     engine::{Buffer, Executable, Scalars, check_run},
     error::Result,
@@ -12,8 +10,9 @@ impl Executable for Loaded {
     fn run(&self, buffers: &[&Buffer], scalars: &Scalars) -> Result<()> {
         self.gpu.check()?;
         check_run(&self.program, buffers, scalars)?;
-        let slots: Vec<&Storage> = buffers.iter().map(|buffer| storage_of(&self.gpu, buffer)).collect::<Result<_>>()?;
-        let arena = self.gpu.arena.memory(&self.gpu)?;
+        let slots: Vec<&Storage> =
+            buffers.iter().map(|buffer| Storage::of(&self.gpu, buffer)).collect::<Result<_>>()?;
+        let arena = self.arena.memory(&self.gpu)?;
         let groups = self.groups(&slots, &arena);
         let call = call(scalars);
         self.gpu.queue.with(&self.gpu.device, |commands| {

@@ -2,7 +2,7 @@
 
 use super::{Neighbour, Neighbours, Place, Product, Side, Slide, kernels};
 use crate::{
-    engine::webgpu::{shader::Kernel, single::Task},
+    engine::webgpu::{shader::Kernel, task::Task},
     graph::Conv,
     shape::Shape,
 };

@@ -1,7 +1,7 @@
 //! Batched matrix products, either operand transposed.
 
 use super::{Neighbours, Place, Product, Side, kernels};
-use crate::engine::webgpu::{shader::Kernel, single::Task};
+use crate::engine::webgpu::{shader::Kernel, task::Task};
 
 pub(in super::super) fn matmul(task: &Task<'_>, [ta, tb]: [bool; 2]) -> Vec<Kernel> {
     let (shape, a) = (task.node.shape, task.shapes[0]);

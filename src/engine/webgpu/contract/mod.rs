@@ -14,7 +14,7 @@ use self::{block::Block, tile::Tile};
 use super::{
     memory::{Caps, Hardware, Want},
     shader::Kernel,
-    single::Task,
+    task::Task,
 };
 
 /// A batch of matrix products `result[batch][m][n] = sum over k of a[batch][m][k] b[batch][k][n]`.
@@ -151,7 +151,7 @@ fn kernels(
     };
     let parts = product.parts(pieces, caps);
     let len = task.len();
-    let scratch = (parts > 1).then(|| task.compiler.scratch(1, parts * len)).and_then(|mut scratch| scratch.pop());
+    let scratch = (parts > 1).then(|| task.values.scratch(1, parts * len)).and_then(|mut scratch| scratch.pop());
     let start = if scratch.is_some() { format!("part * {len}u + ") } else { String::new() };
     let first = format!("{start}{}", place.first);
     let written = scratch.clone().unwrap_or_else(|| task.result());

@@ -7,8 +7,8 @@
 use super::library::{Library, literal};
 use crate::{
     engine::webgpu::{
-        index::{Axis, Walk, quotient},
-        memory::{Memory, is_atom},
+        index::{Axis, Walk, is_atom, quotient},
+        memory::Memory,
         shader::scalar,
     },
     graph::{Binary, Compare, Reduce, Unary},

@@ -18,10 +18,10 @@ use self::{
     schedule::Schedule,
 };
 use super::{
-    compile::Compiler,
     index::{Axis, indented},
     memory::{Space, Want},
     shader::{Kernel, Shader},
+    values::Values,
 };
 use crate::{
     graph::Reduce,
@@ -33,12 +33,12 @@ use crate::{
 const FLAT_LANES: [usize; 2] = [64, 256];
 
 /// The kernels of a fused step.
-pub(super) fn kernels(fused: &Fused, compiler: &Compiler<'_>) -> Vec<Kernel> {
+pub(super) fn kernels(fused: &Fused, values: &Values<'_>) -> Vec<Kernel> {
     // Which values are used in fours shows only when the text is written.
     let mut all: SortedSet<ValueId> = fused.stores.iter().map(|(_, value)| *value).collect();
     all.extend(loads(fused).map(|(value, _)| value));
-    let (_, fours) = Attempt { fused, compiler, fours: &all }.kernels();
-    Attempt { fused, compiler, fours: &fours }.kernels().0
+    let (_, fours) = Attempt { fused, values, fours: &all }.kernels();
+    Attempt { fused, values, fours: &fours }.kernels().0
 }
 
 fn loads(fused: &Fused) -> impl Iterator<Item = (ValueId, &View)> {
@@ -51,7 +51,7 @@ fn loads(fused: &Fused) -> impl Iterator<Item = (ValueId, &View)> {
 /// A text written with some values bound as arrays of fours.
 struct Attempt<'a> {
     fused: &'a Fused,
-    compiler: &'a Compiler<'a>,
+    values: &'a Values<'a>,
     fours: &'a SortedSet<ValueId>,
 }
 
@@ -67,7 +67,7 @@ impl Attempt<'_> {
     fn reads(&self) -> Vec<(ValueId, usize, Want)> {
         let mut extents: SortedMap<ValueId, (usize, usize)> = SortedMap::new();
         for (value, view) in loads(self.fused) {
-            if Axis::of(self.compiler.plan, value).is_some() {
+            if Axis::of(self.values.plan, value).is_some() {
                 continue;
             }
             let (first, end) = extent(view);
@@ -77,15 +77,15 @@ impl Attempt<'_> {
         let want = |(value, (first, end)): (ValueId, (usize, usize))| {
             // In fours from the first.
             let first = first / 4 * 4;
-            let want = self.compiler.want(value, first, end - first, false);
+            let want = self.values.want(value, first, end - first, false);
             (value, first, Want { quads: self.fours.contains(&value), ..want })
         };
         extents.into_iter().map(want).collect()
     }
 
     fn write(&self, value: ValueId) -> Want {
-        let len = self.compiler.plan.values[value.index()].len;
-        Want { quads: self.fours.contains(&value), ..self.compiler.want(value, 0, len, true) }
+        let len = self.values.plan.values[value.index()].len;
+        Want { quads: self.fours.contains(&value), ..self.values.want(value, 0, len, true) }
     }
 
     /// The source of a kernel that stores these values, and its memory; `more` is bound too.
@@ -94,11 +94,11 @@ impl Attempt<'_> {
         let mut wants: Vec<Want> = reads.iter().map(|(_, _, want)| want.clone()).collect();
         wants.extend(stored.iter().map(|&value| self.write(value)));
         wants.extend(more);
-        let space = Space::new(&wants, &self.compiler.caps);
+        let space = Space::new(&wants, &self.values.caps);
         let memory = |index: usize| space.memories[index].clone();
         let source = Source {
             fused: self.fused,
-            plan: self.compiler.plan,
+            plan: self.values.plan,
             rows,
             reads: reads.iter().enumerate().map(|(i, (value, first, _))| (*value, (memory(i), *first))).collect(),
             writes: stored.iter().enumerate().map(|(i, value)| (*value, memory(reads.len() + i))).collect(),
@@ -111,16 +111,16 @@ impl Attempt<'_> {
         let (source, space) = self.source(rows, &stored, Vec::new());
         let mut writer = Writer::new(&source);
         let longest = self.fused.registers.iter().copied().max().unwrap_or(1);
-        let mut share = rows::Share::new(rows, longest, &self.compiler.caps);
+        let mut share = rows::Share::new(rows, longest, &self.values.caps);
         // Each array of one element a lane takes its part.
-        let words = self.compiler.caps.shared_words.saturating_sub(4 * share.lanes);
+        let words = self.values.caps.shared_words.saturating_sub(4 * share.lanes);
         let mut schedule = Schedule::new(&source, share.rows, words);
         if share.rows > 1 && !schedule.is_flat() && schedule != Schedule::new(&source, share.rows, usize::MAX) {
             share.rows = 1;
             schedule = Schedule::new(&source, share.rows, words);
         }
         let (declarations, body, groups, lanes) = if schedule.is_flat() {
-            let (body, groups, lanes) = flat(&mut writer, self.compiler.caps.lanes);
+            let (body, groups, lanes) = flat(&mut writer, self.values.caps.lanes);
             (String::new(), body, groups, lanes)
         } else {
             let (declarations, body) = rows::write(&mut writer, &schedule, share);
@@ -135,7 +135,7 @@ impl Attempt<'_> {
     }
 
     fn columns(&self, rows: usize, columns: usize) -> (Vec<Kernel>, SortedSet<ValueId>) {
-        let share = columns::Share::new(rows, columns, &self.compiler.caps);
+        let share = columns::Share::new(rows, columns, &self.values.caps);
         let is_sum = |register: Register| {
             let found = self.fused.code.iter().find(|instruction| instruction.to == register);
             found.is_some_and(|instruction| matches!(instruction.what, What::Reduce { .. }))
@@ -144,7 +144,7 @@ impl Attempt<'_> {
         let stored: Vec<ValueId> = full.iter().map(|(_, value)| *value).collect();
         let mut targets: Vec<Want> =
             sums.iter().map(|(_, value)| Want { quads: false, ..self.write(*value) }).collect();
-        let partial = (share.chunks > 1).then(|| self.compiler.scratch(sums.len(), share.chunks * columns));
+        let partial = (share.chunks > 1).then(|| self.values.scratch(sums.len(), share.chunks * columns));
         if let Some(partial) = &partial {
             targets.clone_from(partial);
         }
@@ -173,7 +173,7 @@ impl Attempt<'_> {
     /// The kernel that joins what chunks of rows gave.
     fn second_stage(&self, partial: Want, value: ValueId, reduce: Reduce, (chunks, columns): (usize, usize)) -> Kernel {
         let wants = [partial, Want { quads: false, ..self.write(value) }];
-        let space = Space::new(&wants, &self.compiler.caps);
+        let space = Space::new(&wants, &self.values.caps);
         let term = space.memories[0].word(&format!("chunk * {columns}u + i"));
         let body = format!(
             "var total = {};\nfor (var chunk = 1u; chunk < {chunks}u; chunk += 1u) {{\n    total = {};\n}}\n{} = total;",

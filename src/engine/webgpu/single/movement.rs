@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use super::Task;
 use crate::engine::webgpu::{
     index::{quotient, remainder, unravel},
     shader::Kernel,
+    task::Task,
 };
 
 /// Each element of the result looks for the operand that it comes from.

@@ -1,8 +1,7 @@
 //! Affine bilinear sampling and its transpose.
 
-use super::Task;
 use crate::{
-    engine::webgpu::{index::unravel, shader::Kernel},
+    engine::webgpu::{index::unravel, shader::Kernel, task::Task},
     graph::Border,
     shape::Shape,
 };

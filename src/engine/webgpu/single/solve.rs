@@ -1,7 +1,6 @@
 //! Symmetric positive definite systems, by Cholesky's factors: `a = L L^T`, then forwards and backwards.
 
-use super::Task;
-use crate::engine::webgpu::{memory::Want, shader::Kernel};
+use crate::engine::webgpu::{memory::Want, shader::Kernel, task::Task};
 
 /// Invocations a workgroup; each takes every 256th row.
 const LANES: usize = 256;
@@ -16,7 +15,7 @@ pub(super) fn solve(task: &Task<'_>) -> Vec<Kernel> {
     let n = task.shapes[0].dim(0);
     let m = task.node.shape.dim(1);
     let constants = format!("const N = {n}u;\nconst M = {m}u;\nconst LANES = {LANES}u;");
-    let Some(scratch) = task.compiler.scratch(1, n * n).pop() else { return Vec::new() };
+    let Some(scratch) = task.values.scratch(1, n * n).pop() else { return Vec::new() };
     let mut kernels: Vec<Kernel> = spans(n).map(|span| factor(task, &scratch, &constants, span)).collect();
     kernels.push(substitute(task, scratch, &constants, m));
     kernels

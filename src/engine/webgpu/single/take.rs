@@ -1,9 +1,9 @@
 //! Rows by number, and the sums that come back.
 
-use super::Task;
 use crate::engine::webgpu::{
     index::{quotient, remainder},
     shader::Kernel,
+    task::Task,
 };
 
 /// Elements of one row of a tensor whose first axis counts rows.
