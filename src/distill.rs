@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     checksum::crc32,
-    data::{Dataset, Distilled, LossPoint, Normalisation, Planes, Versions},
+    data::{Dataset, Distilled, LossPoint, Losses, Normalisation, Planes, Versions},
     engine::{Engine, Executor},
     error::{Error, Result},
     graph::Graph,
@@ -43,9 +43,12 @@ pub struct Distillation {
     training: Option<PoolTraining>,
     /// The method from its first unit on.
     method: Option<Box<dyn Method>>,
-    losses: Vec<LossPoint>,
+    losses: Losses,
     key: PoolKey,
 }
+
+/// What an iteration's losses are called.
+const LOSSES: [&str; 2] = ["matching", "calibration"];
 
 /// What the run keeps of the real set.
 struct Facts {
@@ -66,7 +69,7 @@ pub enum Phase {
 }
 
 /// What a unit of work came to.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Progress {
     pub phase: Phase,
     /// Work done in this phase: batches of the pool, iterations of distillation.
@@ -95,8 +98,15 @@ impl Distillation {
         let training = PoolTraining::new(&mut exec, &recipe, facts.network(), data, &facts.normalisation)?;
         let key = PoolKey::new(&recipe, data);
         let alongside = recipe.pool.timing == PoolTiming::Alongside;
-        let mut run =
-            Distillation { exec, recipe, data: facts, training: Some(training), method: None, losses: Vec::new(), key };
+        let mut run = Distillation {
+            exec,
+            recipe,
+            data: facts,
+            training: Some(training),
+            method: None,
+            losses: Losses::new(LOSSES),
+            key,
+        };
         if alongside {
             run.start_method()?;
         }
@@ -142,8 +152,13 @@ impl Distillation {
     }
 
     /// Losses of the iterations so far.
-    pub fn losses(&self) -> &[LossPoint] {
+    pub fn losses(&self) -> &Losses {
         &self.losses
+    }
+
+    /// What the losses of an iteration are called, in the order of [`LossPoint::values`].
+    pub fn loss_names(&self) -> &[String] {
+        self.losses.names()
     }
 
     /// The programs that what is left of the run executes, those that train the pool first.
@@ -213,10 +228,11 @@ impl Distillation {
             Advance::Prepared => (false, None),
             Advance::Updated => (true, None),
             Advance::Iteration { matching, calibration } => {
-                (true, Some(LossPoint { unit: method.iteration() as u32, matching, calibration }))
+                let point = LossPoint { unit: method.iteration() as u32, values: vec![matching, calibration] };
+                self.losses.push(point.unit, &point.values);
+                (true, Some(point))
             }
         };
-        self.losses.extend(losses);
         let (done, total) = (method.iteration() as u64, self.recipe.iterations as u64);
         Ok(Some(Progress { phase: Phase::Distill, done, total, pool, updated, losses }))
     }
@@ -347,6 +363,9 @@ impl Distillation {
             ));
         }
         let mut run = Distillation::new(Recipe::of(&Settings::from_entries(saved.recipe))?, data, engine)?;
+        if saved.losses.names() != run.loss_names() {
+            return Err(other_version());
+        }
         run.losses = saved.losses;
         if saved.pool.is_none() {
             run.end_training();
@@ -396,13 +415,7 @@ impl Facts {
         &self.setting.network
     }
 
-    fn distilled(
-        &self,
-        recipe: &Recipe,
-        values: &[f32],
-        losses: Vec<LossPoint>,
-        soft: Option<Vec<f32>>,
-    ) -> Result<Distilled> {
+    fn distilled(&self, recipe: &Recipe, values: &[f32], losses: Losses, soft: Option<Vec<f32>>) -> Result<Distilled> {
         let image = self.network().image();
         let MethodRecipe::Ncfm(ncfm) = &recipe.method;
         let ipc = recipe.images_per_class;
@@ -432,7 +445,7 @@ impl Facts {
 struct Saved {
     recipe: Vec<(String, Value)>,
     fingerprint: String,
-    losses: Vec<LossPoint>,
+    losses: Losses,
     /// `None` if the pool is complete.
     pool: Option<PoolCursor>,
     /// `None` if the method has not begun.
@@ -440,7 +453,7 @@ struct Saved {
     buffers: Vec<(String, Vec<f32>)>,
 }
 
-const MAGIC: &[u8; 8] = b"ATTARCP2";
+const MAGIC: &[u8; 8] = b"ATTARCP3";
 
 impl Saved {
     fn read(bytes: &[u8]) -> Result<Saved> {
@@ -449,9 +462,12 @@ impl Saved {
         if crc32(&bytes[..body]).to_le_bytes() != bytes[body..] {
             return Err(Error::Format("the checkpoint is damaged: its checksum is wrong".into()));
         }
-        postcard::from_bytes(&bytes[MAGIC.len()..body])
-            .map_err(|_| Error::Format("the checkpoint was written by another version: start the run again".into()))
+        postcard::from_bytes(&bytes[MAGIC.len()..body]).map_err(|_| other_version())
     }
+}
+
+fn other_version() -> Error {
+    Error::Format("the checkpoint was written by another version: start the run again".into())
 }
 
 /// The un-optimised initialisation that a run of this recipe starts from, as a distilled set: the baseline that shows
@@ -461,5 +477,5 @@ impl Saved {
 /// [`Error::Data`] if a class has too few images, [`Error::Recipe`] if the network does not fit them.
 pub fn initial(recipe: &Recipe, data: &Dataset) -> Result<Distilled> {
     let facts = Facts::new(recipe, data)?;
-    facts.distilled(recipe, &facts.canvases.concat(), Vec::new(), None)
+    facts.distilled(recipe, &facts.canvases.concat(), Losses::new(LOSSES), None)
 }

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use attar::data::{
-    Dataset, Distilled, IdxFiles, Images, LossPoint, Normalisation, Planes, Source, Versions, container, fit,
+    Dataset, Distilled, IdxFiles, Images, Losses, Normalisation, Planes, Source, Versions, container, fit,
     from_idx_bytes, png_grid, read_idx_dir, split_per_class,
 };
 use attar::settings::Value;
@@ -25,6 +25,16 @@ fn settings() -> impl Strategy<Value = Settings> {
     vec(("[a-c]([.][a-c]){0,2}", value), 0..4).prop_map(Settings::from_entries)
 }
 
+/// The losses of up to three units.
+fn losses() -> impl Strategy<Value = Losses> {
+    let units = vec((any::<u32>(), -9f32..9.0, -9f32..9.0), 0..4);
+    units.prop_map(|units| {
+        let mut losses = Losses::new(["matching", "calibration"]);
+        units.iter().for_each(|&(unit, matching, calibration)| losses.push(unit, &[matching, calibration]));
+        losses
+    })
+}
+
 /// Any distilled set of up to 5 images of up to 3 x 3 pixels.
 fn distilled() -> impl Strategy<Value = Distilled> {
     let sizes = (1usize..6, 1usize..4, 1usize..4, 1usize..4, 1usize..5);
@@ -36,9 +46,7 @@ fn distilled() -> impl Strategy<Value = Distilled> {
         ];
         let labels = vec(0..classes as u32, n);
         let soft = proptest::option::of(vec(0.0f32..=1.0, n * classes));
-        let loss = (any::<u32>(), -9f32..9.0, -9f32..9.0);
-        let losses =
-            vec(loss.prop_map(|(unit, matching, calibration)| LossPoint { unit, matching, calibration }), 0..4);
+        let losses = losses();
         let normalisation = (vec(-1f32..2.0, channels), vec(0.001f32..2.0, channels));
         let rest = (vec(".{0,12}", classes), settings(), any::<u64>(), any::<u32>());
         (planes, labels, soft, losses, normalisation, rest).prop_map(
@@ -246,10 +254,12 @@ fn golden() -> Distilled {
         ]),
         seed: u64::MAX,
         fingerprint: "6c62272e07bb014262b821756295c58d".into(),
-        losses: vec![
-            LossPoint { unit: 0, matching: 2.5, calibration: 1.25 },
-            LossPoint { unit: 300, matching: 0.5, calibration: 0.25 },
-        ],
+        losses: Losses::of(
+            ["matching", "calibration"].map(String::from).into(),
+            vec![0, 300],
+            vec![2.5, 1.25, 0.5, 0.25],
+        )
+        .unwrap(),
         versions: Versions { attar: "0.1.0".into(), format: 2 },
     }
 }

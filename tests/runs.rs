@@ -77,8 +77,9 @@ fn optimisation_lowers_the_matching_loss() {
     let steady = settings.iter().fold(recipe(), |recipe, setting| recipe.with(setting).expect("a known key"));
     let mut run = Distillation::new(steady, &data, engine()).expect("the recipe fits");
     let set = finish(&mut run);
-    let mean = |points: &[attar::data::LossPoint]| points.iter().map(|p| p.matching).sum::<f32>() / points.len() as f32;
-    let (first, last) = (mean(&set.losses[..8]), mean(&set.losses[32..]));
+    let matching: Vec<f32> = set.losses.column("matching").expect("it has this loss").collect();
+    let mean = |values: &[f32]| values.iter().sum::<f32>() / values.len() as f32;
+    let (first, last) = (mean(&matching[..8]), mean(&matching[32..]));
     assert!(last < 0.8 * first, "{first} to {last}");
 }
 
@@ -206,7 +207,8 @@ fn a_pool_trained_alongside_is_used_as_it_grows() {
     assert!(first.iter().all(|unit| (unit.phase, unit.pool) == (Phase::Distill, Some((0, 16)))), "{first:?}");
     assert_eq!(unit().pool, Some((1, 16)));
     let losses = finish(&mut run).losses;
-    assert!(losses[0].calibration == 0.0 && losses[7].calibration > 0.0, "{losses:?}");
+    let calibration: Vec<f32> = losses.column("calibration").expect("it has this loss").collect();
+    assert!(calibration[0] == 0.0 && calibration[7] > 0.0, "{losses:?}");
 
     let mut run = alongside(&["iterations=1", "labels=soft"]);
     let mut last = None;

@@ -21,6 +21,7 @@ use crate::{
     evaluate::{Baselines, Judge},
     explain,
     failure::{Failure, Result},
+    format,
     inspect::file_size,
     progress::{Goal, Meter},
     report::{Accuracies, Bytes, DistillReport, Seconds, Sizes},
@@ -143,7 +144,8 @@ impl<'a> Room<'a> {
 
     /// Unit after unit until the run is complete, its time is up, or a signal arrives.
     fn work(&self, dir: &RunDir, run: &mut RunFile, work: &mut Distillation) -> Result<()> {
-        let (mut display, mut lap, mut saved) = (Display::new(self.console), Instant::now(), Instant::now());
+        let (mut display, mut lap, mut saved) =
+            (Display::new(self.console, work.loss_names()), Instant::now(), Instant::now());
         while let Some(progress) = block_on(work.advance())? {
             run.spent.add(progress.phase, lap.elapsed());
             lap = Instant::now();
@@ -279,21 +281,23 @@ struct Display<'a> {
     console: &'a Console,
     current: Option<(Phase, Meter<'a>)>,
     done: u64,
+    /// What the losses are called.
+    names: Vec<String>,
     /// Of the last iteration.
     losses: String,
 }
 
 impl<'a> Display<'a> {
-    fn new(console: &'a Console) -> Display<'a> {
-        Display { console, current: None, done: 0, losses: String::new() }
+    fn new(console: &'a Console, names: &[String]) -> Display<'a> {
+        Display { console, current: None, done: 0, names: names.to_vec(), losses: String::new() }
     }
 
     fn show(&mut self, progress: &Progress, goal: Goal) {
         if self.current.as_ref().is_some_and(|(phase, _)| *phase != progress.phase) {
             self.finish();
         }
-        if let Some(losses) = progress.losses {
-            self.losses = format!("matching {:.4}, calibration {:.4}", losses.matching, losses.calibration);
+        if let Some(losses) = &progress.losses {
+            self.losses = format::losses(&self.names, &losses.values);
         }
         let title = match progress.phase {
             Phase::Pool => "pool",

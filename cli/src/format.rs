@@ -41,6 +41,12 @@ pub fn rate(per_second: f64) -> String {
     }
 }
 
+/// `matching 2.3026, calibration 0.5000`.
+pub fn losses(names: &[String], values: &[f32]) -> String {
+    let each: Vec<String> = names.iter().zip(values).map(|(name, value)| format!("{name} {value:.4}")).collect();
+    each.join(", ")
+}
+
 /// Reads `90s`, `15m`, `1.5h`, `1h30m`. `None` if it is something else, or nothing at all.
 pub fn parse_duration(text: &str) -> Option<Duration> {
     let (mut rest, mut total) = (text.trim(), Duration::ZERO);

@@ -1,6 +1,9 @@
 //! `attar inspect`: what is in a distilled set.
 
-use attar::{Distilled, Settings, data::LossPoint, data::Planes};
+use attar::{
+    Distilled, Settings,
+    data::{Losses, Planes},
+};
 use serde::Serialize;
 
 use crate::{args::InspectArgs, console::Console, failure::Result, format};
@@ -28,7 +31,7 @@ struct Inspected<'a> {
     pixels: &'static str,
     /// `hard` or `soft`.
     labels: &'static str,
-    losses: &'a [LossPoint],
+    losses: &'a Losses,
     recipe: &'a Settings,
 }
 
@@ -99,11 +102,14 @@ impl<'a> Inspected<'a> {
     }
 
     fn losses_in_short(&self) -> String {
-        let [first, .., last] = self.losses else { return self.losses.first().map_or("none".into(), point) };
-        format!("{}; {} ({} points)", point(first), point(last), self.losses.len())
+        let point = |index| {
+            let (unit, values) = self.losses.point(index);
+            format!("at {unit}: {}", format::losses(self.losses.names(), values))
+        };
+        match self.losses.len() {
+            0 => "none".into(),
+            1 => point(0),
+            count => format!("{}; {} ({count} points)", point(0), point(count - 1)),
+        }
     }
-}
-
-fn point(point: &LossPoint) -> String {
-    format!("at {}: matching {:.4}, calibration {:.4}", point.unit, point.matching, point.calibration)
 }

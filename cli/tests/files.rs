@@ -20,7 +20,9 @@ fn inspect_tells_what_is_in_a_file() {
     assert_eq!((&told["channels"], &told["height"], &told["width"]), (&1.into(), &16.into(), &16.into()));
     assert_eq!((&told["pixels"], &told["labels"]), (&"u8".into(), &"soft".into()));
     assert_eq!((&told["method"], &told["seed"], &told["bytes"]), (&"ncfm".into(), &7.into(), &result["bytes"]["file"]));
-    assert_eq!(told["losses"].as_array().unwrap().len(), 2);
+    assert_eq!(told["losses"]["names"], serde_json::json!(["matching", "calibration"]));
+    assert_eq!(told["losses"]["units"], serde_json::json!([1, 2]));
+    assert_eq!(told["losses"]["values"].as_array().unwrap().len(), 4);
     assert_eq!(told["recipe"]["network"]["width"], 8);
     assert_eq!(told["fingerprint"].as_str().unwrap().len(), 32);
     let text = place.attar(&["inspect", "x/distilled.attar"]).well().stdout;

@@ -16,7 +16,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Distilled, LossPoint, Normalisation, Planes, Versions,
+    Distilled, Losses, Normalisation, Planes, Versions,
     deflate::{packed, unpacked},
 };
 use crate::{
@@ -52,7 +52,15 @@ struct HeaderV2 {
     recipe: Vec<(String, Value)>,
     seed: u64,
     fingerprint: String,
-    losses: Vec<LossPoint>,
+    losses: Vec<PointV2>,
+}
+
+/// The losses of a unit in format 2, which knew only those of NCFM.
+#[derive(Serialize, Deserialize)]
+struct PointV2 {
+    unit: u32,
+    matching: f32,
+    calibration: f32,
 }
 
 /// The bytes of a `.attar` file; the same set gives the same bytes.
@@ -147,7 +155,7 @@ impl HeaderV2 {
             recipe: set.recipe.entries().to_vec(),
             seed: set.seed,
             fingerprint: set.fingerprint.clone(),
-            losses: set.losses.clone(),
+            losses: set.losses.iter().map(PointV2::of).collect(),
         })
     }
 
@@ -184,10 +192,23 @@ impl HeaderV2 {
             recipe: Settings::from_entries(self.recipe),
             seed: self.seed,
             fingerprint: self.fingerprint,
-            losses: self.losses,
+            losses: losses(&self.losses),
             versions: Versions { attar: self.attar, format: 2 },
         }
     }
+}
+
+impl PointV2 {
+    fn of((unit, values): (u32, &[f32])) -> PointV2 {
+        let value = |index: usize| values.get(index).copied().unwrap_or_default();
+        PointV2 { unit, matching: value(0), calibration: value(1) }
+    }
+}
+
+fn losses(points: &[PointV2]) -> Losses {
+    let mut losses = Losses::new(["matching", "calibration"]);
+    points.iter().for_each(|point| losses.push(point.unit, &[point.matching, point.calibration]));
+    losses
 }
 
 fn payload(set: &Distilled) -> Vec<u8> {

@@ -2,10 +2,8 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
-
-use super::Normalisation;
 use super::container::FORMAT;
+use super::{Losses, Normalisation};
 use crate::{Error, Result, settings::Settings};
 
 /// The pixels of a distilled set, `[n, c, h, w]` row-major.
@@ -30,15 +28,6 @@ impl Planes {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
-}
-
-/// The losses at one recorded unit of the run.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(tsify::Tsify))]
-pub struct LossPoint {
-    pub unit: u32,
-    pub matching: f32,
-    pub calibration: f32,
 }
 
 /// What made a distilled set and how it is stored.
@@ -87,7 +76,8 @@ pub struct Distilled {
     pub seed: u64,
     /// [`Dataset::fingerprint`](super::Dataset::fingerprint) of the real training set.
     pub fingerprint: String,
-    pub losses: Vec<LossPoint>,
+    /// Of the iterations of the run.
+    pub losses: Losses,
     pub versions: Versions,
 }
 
@@ -199,7 +189,7 @@ pub(super) mod tests {
             recipe: Settings::default(),
             seed: 7,
             fingerprint: "0123456789abcdef0123456789abcdef".into(),
-            losses: vec![LossPoint { unit: 0, matching: 2.0, calibration: 1.5 }],
+            losses: Losses::of(vec!["matching".into(), "calibration".into()], vec![0], vec![2.0, 1.5]).unwrap(),
             versions: Versions::default(),
         }
     }

@@ -9,6 +9,7 @@ mod dataset;
 mod deflate;
 mod distilled;
 mod grid;
+mod losses;
 mod npz;
 mod read;
 mod resize;
@@ -21,8 +22,9 @@ mod files;
 
 pub(crate) use dataset::rows_of;
 pub use dataset::{Dataset, Images, Normalisation};
-pub use distilled::{Distilled, LossPoint, Planes, Versions};
+pub use distilled::{Distilled, Planes, Versions};
 pub use grid::{Picture, png_grid};
+pub use losses::{LossPoint, Losses};
 pub use npz::npz;
 pub use read::{IdxFiles, from_idx_bytes};
 pub use resize::fit;

@@ -2,7 +2,7 @@
 
 use attar::{
     Distilled, Settings,
-    data::{LossPoint, Normalisation, Planes, Versions, container, npz, png_grid},
+    data::{Losses, Normalisation, Planes, Versions, container, npz, png_grid},
 };
 use serde::{Deserialize, Serialize};
 use tsify::Tsify;
@@ -30,7 +30,7 @@ pub struct DistilledHeader {
     fingerprint: String,
     #[tsify(type = "Recipe")]
     recipe: Settings,
-    losses: Vec<LossPoint>,
+    losses: Losses,
     mean: Vec<f32>,
     std: Vec<f32>,
 }

@@ -173,6 +173,12 @@ impl DistillRun {
         object(&self.opened.report)
     }
 
+    /// What the losses of an iteration are called, in the order of its values.
+    #[wasm_bindgen(js_name = lossNames)]
+    pub fn loss_names(&self) -> Vec<String> {
+        self.work.loss_names().to_vec()
+    }
+
     /// The recipe of the run, of the checkpoint if it began with one.
     #[wasm_bindgen(unchecked_return_type = "Recipe")]
     pub fn recipe(&self) -> Result<JsValue> {

@@ -1,30 +1,31 @@
-// A curve of losses, as SVG that takes its colours from the page.
+// Curves of losses, as SVG that takes its colours from the page.
 
+import type { Losses, LossPoint } from "attar/inlined";
 import { figure } from "./format.ts";
 
-export interface Point {
+/** A loss at a unit. */
+interface Point {
   unit: number;
-  matching: number;
-  calibration: number;
+  value: number;
 }
 
 const WIDTH = 320;
 const HEIGHT = 120;
-const PAD = { left: 40, right: 8, top: 8, bottom: 20 };
+const PAD = { left: 40, right: 8, top: 18, bottom: 20 };
 const MOST_POINTS = 240;
 const SVG = "http://www.w3.org/2000/svg";
 
-/** Keeps a curve of the matching loss in a place of the page; both axes grow with the points. */
+/** Keeps a curve of each loss in a place of the page; both axes grow with the points. */
 export class LossChart {
   readonly #place: HTMLElement;
-  #points: Point[] = [];
+  #points: LossPoint[] = [];
   #planned = false;
 
   constructor(place: HTMLElement) {
     this.#place = place;
   }
 
-  add(point: Point): void {
+  add(point: LossPoint): void {
     const last = this.#points.at(-1);
     // Progress within an iteration repeats the losses of the one before.
     if (last?.unit === point.unit) {
@@ -38,8 +39,16 @@ export class LossChart {
     this.#plan();
   }
 
-  set(points: readonly Point[]): void {
-    this.#points = [...points];
+  set({ names, units, values }: Losses): void {
+    this.#points = units.map((unit, at) => {
+      const row = values.slice(at * names.length, (at + 1) * names.length);
+      return { unit, values: Object.fromEntries(row.map((value, column) => [names[column], value])) };
+    });
+    this.#plan();
+  }
+
+  clear(): void {
+    this.#points = [];
     this.#plan();
   }
 
@@ -48,10 +57,21 @@ export class LossChart {
       this.#planned = true;
       setTimeout(() => {
         this.#planned = false;
-        this.#place.replaceChildren(draw(thin(this.#points)));
+        this.#place.replaceChildren(...curves(this.#points).map(([name, points]) => draw(name, thin(points))));
       }, 100);
     }
   }
+}
+
+/** The points of each loss, but of those that a run does without, which are 0 all along. */
+function curves(points: readonly LossPoint[]): [string, Point[]][] {
+  const names = Object.keys(points[0]?.values ?? {});
+  const all = names.map((name): [string, Point[]] => [
+    name,
+    points.map(({ unit, values }) => ({ unit, value: values[name] ?? 0 })),
+  ]);
+  const used = all.filter(([, curve]) => curve.some(({ value }) => value !== 0));
+  return used.length > 0 ? used : [all[0] ?? ["", []]];
 }
 
 /** At most so many points that each has a place of its own: the mean of neighbours. */
@@ -64,14 +84,13 @@ function thin(points: readonly Point[]): Point[] {
       part.reduce((sum, point) => sum + of(point), 0) / part.length;
     thinned.push({
       unit: mean(({ unit }) => unit),
-      matching: mean(({ matching }) => matching),
-      calibration: mean(({ calibration }) => calibration),
+      value: mean(({ value }) => value),
     });
   }
   return thinned;
 }
 
-function draw(points: readonly Point[]): SVGElement {
+function draw(name: string, points: readonly Point[]): SVGElement {
   const svg = element("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", class: "chart" });
   const [first, last] = [points[0], points.at(-1)];
   if (!first || !last) {
@@ -80,9 +99,9 @@ function draw(points: readonly Point[]): SVGElement {
   }
   svg.setAttribute(
     "aria-label",
-    `The loss over the iterations, from ${figure(first.matching)} to ${figure(last.matching)} now`,
+    `The ${name} loss over the iterations, from ${figure(first.value)} to ${figure(last.value)} now`,
   );
-  const values = points.map(({ matching }) => matching);
+  const values = points.map(({ value }) => value);
   const [low, high] = widen(Math.min(...values), Math.max(...values));
   const x = (unit: number): number =>
     PAD.left + ((unit - first.unit) / Math.max(1, last.unit - first.unit)) * (WIDTH - PAD.left - PAD.right);
@@ -94,13 +113,14 @@ function draw(points: readonly Point[]): SVGElement {
     );
   }
   svg.append(
+    text(name, { x: WIDTH - PAD.right, y: 10, "text-anchor": "end" }),
     text(`iteration ${Math.round(first.unit)}`, { x: PAD.left, y: HEIGHT - 5, "text-anchor": "start" }),
     text(String(Math.round(last.unit)), { x: WIDTH - PAD.right, y: HEIGHT - 5, "text-anchor": "end" }),
     element("polyline", {
-      points: points.map(({ unit, matching }) => `${x(unit).toFixed(1)},${y(matching).toFixed(1)}`).join(" "),
+      points: points.map(({ unit, value }) => `${x(unit).toFixed(1)},${y(value).toFixed(1)}`).join(" "),
       class: "chart-line",
     }),
-    element("circle", { cx: x(last.unit), cy: y(last.matching), r: 3, class: "chart-dot" }),
+    element("circle", { cx: x(last.unit), cy: y(last.value), r: 3, class: "chart-dot" }),
   );
   return svg;
 }

@@ -34,7 +34,7 @@ export class ResultView {
 }
 
 function divergence({ losses }: Distilled): string {
-  const kept = losses.length > 0 ? `after ${plural(losses.length, "iteration")}` : "at its start";
+  const kept = losses.units.length > 0 ? `after ${plural(losses.units.length, "iteration")}` : "at its start";
   return `The numbers ran out of bounds, so this is the set as it was ${kept}. Another seed may get further.`;
 }
 

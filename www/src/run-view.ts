@@ -1,6 +1,6 @@
 // The run on the page: images as they form, the loss, and what the engine is doing.
 
-import type { Distilled, EngineReport, Progress } from "attar/inlined";
+import type { Distilled, EngineReport, LossPoint, Progress } from "attar/inlined";
 import { LossChart } from "./charts.ts";
 import { button, byId, goTo, make, show } from "./dom.ts";
 import { bytes, count, duration, figure, percent } from "./format.ts";
@@ -114,7 +114,7 @@ export class RunView {
   #reset(): void {
     show(this.#section, true);
     this.#grid.clear();
-    this.#chart.set([]);
+    this.#chart.clear();
     this.#facts.replaceChildren();
     say(this.#messages, "note");
     this.#bar.value = 0;
@@ -165,7 +165,7 @@ export class RunView {
       ["Time", `${duration(seconds)} of ${duration(saved.settings.budget)}`],
       ["Iteration", progress.phase === "distill" ? count(progress.done) : "not yet"],
       ["Rate", `${figure(unitsPerSecond)} updates/s`],
-      ["Loss", losses ? figure(losses.matching) : this.#factText("Loss")],
+      ["Loss", losses ? lossText(losses) : this.#factText("Loss")],
       ["Networks", pool ? `${percent(pool.done / Math.max(1, pool.total), 0)} trained` : "trained"],
       ["Memory", bytes(memory)],
     ];
@@ -249,6 +249,12 @@ function phase({ phase: name, pool }: Progress): string {
     return "Training networks to look through";
   }
   return pool && pool.done < pool.total ? "Distilling, and training networks" : "Distilling";
+}
+
+/** Each loss after its name; only the figure where there is but one. */
+function lossText({ values }: LossPoint): string {
+  const losses = Object.entries(values);
+  return losses.map(([name, value]) => (losses.length > 1 ? `${name} ${figure(value)}` : figure(value))).join(", ");
 }
 
 /** A sentence without what it has in parentheses: what a driver or a library had to say. */

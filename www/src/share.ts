@@ -50,7 +50,7 @@ function display(file: File, set: Distilled): void {
   byId("share-title", HTMLElement).textContent = file.name;
   void grid.draw(set);
   chart.set(set.losses);
-  show(byId("share-losses", HTMLElement), set.losses.length > 0);
+  show(byId("share-losses", HTMLElement), set.losses.units.length > 0);
   const facts: [string, string][] = [
     ["Images", `${count(set.labels.length)}, ${count(set.imagesPerClass)} per class`],
     ["Classes", set.classes.join(", ")],

@@ -102,7 +102,7 @@ for (const { name, set, write } of KINDS) {
       const { page } = await packagePage(t, { webgpu: engine === "webgpu" });
       sets[engine] = await readDistilled(Uint8Array.from(await page.evaluate(inPage, { ...argument, engine })));
       assert.equal(sets[engine].fingerprint, native.fingerprint, "the same images");
-      assert.equal(sets[engine].losses.length, SETTINGS.iterations);
+      assert.equal(sets[engine].losses.units.length, SETTINGS.iterations);
     }
     for (const [one, other] of [["native", "cpu"], ["native", "webgpu"], ["cpu", "webgpu"]]) {
       const { near, mean } = compare(sets[one], sets[other]);

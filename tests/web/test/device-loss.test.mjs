@@ -60,7 +60,7 @@ test("a run that does not fit on WebGPU begins on the CPU, unless WebGPU is aske
     for await (const progress of run) engine = progress.engine;
     const { losses } = await run.result;
     const judged = await attar.evaluate(stripes(), stripes(), { width: 8, repeats: 1, mostSteps: 1, worker });
-    return { code, engine, losses: losses.length, judged: judged.engine.name };
+    return { code, engine, losses: losses.units.length, judged: judged.engine.name };
   });
   assert.equal(code, "limit");
   assert.deepEqual([engine.name, losses, judged], ["cpu", 3, "cpu"]);
@@ -73,7 +73,7 @@ for (const [where, refuse, name] of [["a new device", false, "webgpu"], ["the CP
     const { losses, engine, pixels } = await page.evaluate(interrupted, refuse);
     assert.equal(engine.name, name);
     assert.match(engine.reason, new RegExp(`went on .* on ${where}`));
-    assert.deepEqual(losses.map(({ unit }) => unit), [1, 2, 3, 4]);
+    assert.deepEqual(losses.units, [1, 2, 3, 4]);
     const expected = await page.evaluate(undisturbed);
     const far = pixels.filter((value, at) => Math.abs(value - expected.pixels[at]) > 2).length;
     assert.ok(far <= pixels.length / 100, `${far} of ${pixels.length} pixels differ from those of a run that was left alone`);

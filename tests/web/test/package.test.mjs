@@ -236,7 +236,7 @@ test("workers of one's own, buffers handed over, and the page's own thread", asy
     const codes = [await loop().catch(({ code }) => code), await run.result.catch(({ code }) => code)];
     // The worker is there for the next run.
     const { losses } = await attar.distill(stripes(), { ...quick, engine: "cpu", worker }).result;
-    return [...codes, losses.length];
+    return [...codes, losses.units.length];
   });
   assert.deepEqual(aborted, ["aborted", "aborted", 3]);
   const bytes = await page.evaluate(async () => {

@@ -3,7 +3,7 @@ import { attempt } from "./errors.js";
 import { DistilledSet } from "./glue/attar.js";
 import { dataOf } from "./jobs.js";
 import type { DistilledData } from "./protocol.js";
-import type { Distilled, LossPoint, Recipe } from "./types.js";
+import type { Distilled, Losses, Recipe } from "./types.js";
 
 /** A distilled set. What is costly is made when it is asked for, in this thread, where the WebAssembly has been started. */
 class Result implements Distilled {
@@ -20,7 +20,7 @@ class Result implements Distilled {
   readonly seed: number;
   readonly fingerprint: string;
   readonly recipe: Recipe;
-  readonly losses: LossPoint[];
+  readonly losses: Losses;
   readonly mean: number[];
   readonly std: number[];
   #bytes: Uint8Array | undefined;

@@ -1,7 +1,7 @@
 /** The loops: what a worker does, or this thread where there is none. The WebAssembly has been started. */
 import type { Control } from "./control.js";
 import { attarError } from "./errors.js";
-import { DistilledSet, DistillRun, EvaluationRun, ImageSet, type Unit } from "./glue/attar.js";
+import { DistilledSet, DistillRun, EvaluationRun, ImageSet, type LossPoint as UnitLosses, type Unit } from "./glue/attar.js";
 import type { DistilledData, DistillRequest, EvaluateRequest, Outcome, Request, Sink } from "./protocol.js";
 import type { Accuracy, LabelledImages, LossPoint, Progress } from "./types.js";
 
@@ -69,6 +69,8 @@ class Distilling {
   #reported = -Infinity;
   #saved = performance.now();
   #units = 0;
+  /** What the losses are called. */
+  readonly #names: string[];
   #losses: LossPoint | undefined;
   /** Iterations done, and the second, when distillation began. */
   #begun: { done: number; seconds: number } | undefined;
@@ -79,6 +81,7 @@ class Distilling {
     private readonly control: Control,
     private readonly sink: Sink,
   ) {
+    this.#names = run.lossNames();
     const { checkpointEvery } = request;
     this.#checkpointEvery = checkpointEvery ?? (run.engine().name === "webgpu" ? COPY_EVERY : undefined);
   }
@@ -105,7 +108,7 @@ class Distilling {
 
   #report(unit: Unit): void {
     const now = performance.now();
-    this.#losses = unit.losses ?? this.#losses;
+    if (unit.losses) this.#losses = named(unit.losses, this.#names);
     if (!unit.losses && !unit.moved && now - this.#reported < REPORT_EVERY) return;
     this.#reported = now;
     const seconds = this.#seconds();
@@ -150,6 +153,10 @@ class Distilling {
     if (this.request.checkpointEvery !== undefined) this.sink.checkpoint?.(bytes);
     this.#saved = performance.now();
   }
+}
+
+function named({ unit, values }: UnitLosses, names: string[]): LossPoint {
+  return { unit, values: Object.fromEntries(names.map((name, at) => [name, values[at]!])) };
 }
 
 async function evaluateJob(request: EvaluateRequest, control: Control, sink: Sink): Promise<Accuracy> {

@@ -1,7 +1,7 @@
 /** What the package's functions take and give. */
-import type { EngineReport, EngineName as WasmEngineName, LossPoint, Recipe } from "./glue/attar.js";
+import type { EngineReport, EngineName as WasmEngineName, Losses, Recipe } from "./glue/attar.js";
 
-export type { EngineReport, LossPoint, Recipe };
+export type { EngineReport, Losses, Recipe };
 export type EngineName = `${WasmEngineName}`;
 
 /** A labelled image set: `pixels` is [n, channels, height, width], bytes, planar, row-major. */
@@ -74,6 +74,13 @@ export interface DistillOptions {
   size?: number;
 }
 
+/** The losses of an iteration, by what the method calls them. */
+export interface LossPoint {
+  /** The iteration, counted from 1. */
+  unit: number;
+  values: Record<string, number>;
+}
+
 export interface Progress {
   phase: "pool" | "distill";
   /** Batches of the pool, or iterations. */
@@ -123,7 +130,8 @@ export interface Distilled {
   readonly fingerprint: string;
   /** All settings: given as `recipe` to another run, they make the same set again. */
   readonly recipe: Recipe;
-  readonly losses: LossPoint[];
+  /** Of the iterations of the run: `values` has a row of `names.length` numbers for each of `units`. */
+  readonly losses: Losses;
   /** Of the real images, by channel, of pixels in [0, 1]. */
   readonly mean: number[];
   readonly std: number[];

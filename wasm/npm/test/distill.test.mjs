@@ -23,7 +23,8 @@ test("a run shows its progress and gives a set", async () => {
   assert.equal(set.pixels.length, 6 * 16 * 16);
   assert.deepEqual([...set.labels], [0, 0, 1, 1, 2, 2]);
   assert.equal(set.seed, 7);
-  assert.equal(set.losses.length, 3);
+  assert.deepEqual([set.losses.names, set.losses.units], [["matching", "calibration"], [1, 2, 3]]);
+  assert.equal(set.losses.values.length, 6);
   assert.equal(set.recipe.images_per_class, 2);
   const last = seen.at(-1);
   assert.deepEqual([last.phase, last.done, last.total], ["distill", 3, 3]);
@@ -73,7 +74,7 @@ test("a checkpoint gives what the whole run gives", async () => {
   }
   const checkpoint = await half.checkpoint();
   half.finish();
-  assert.equal((await half.result).losses.length, 1);
+  assert.equal((await half.result).losses.units.length, 1);
   const resumed = await distill(images, { ...quick, checkpoint }).result;
   assert.deepEqual(resumed.bytes, whole.bytes);
 });
@@ -102,7 +103,7 @@ test("a paused run stands still", async () => {
   while (seen === still) await new Promise((resolve) => setTimeout(resolve, 10));
   run.finish();
   await watching;
-  assert.ok((await run.result).losses.length < 400);
+  assert.ok((await run.result).losses.units.length < 400);
   await assert.rejects(run.checkpoint(), { code: "aborted" });
 });
 
@@ -119,7 +120,7 @@ test("an abort ends the run within a unit", async () => {
 
 test("a time budget ends the run with what it has", async () => {
   const { losses } = await distill(images, { ...quick, iterations: 100_000, timeBudget: 0.3 }).result;
-  assert.ok(losses.length >= 1 && losses.length < 100_000);
+  assert.ok(losses.units.length >= 1 && losses.units.length < 100_000);
 });
 
 test("three images in a class are enough", async () => {
