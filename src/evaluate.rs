@@ -322,7 +322,7 @@ impl Evaluation {
             self.trainer.step(&self.exec, self.member, self.step)?;
             // Now and then, so that the queue stays short and a divergence is noticed.
             if self.trainer.ends_epoch(self.step) {
-                self.trainer.take_loss(&self.exec, self.step).await?;
+                self.trainer.take_loss(&self.exec, self.step, self.trainer.batches()).await?;
             }
         } else {
             self.tester.step(&self.exec, &self.trainer.theta(), self.step - training)?;

@@ -2,7 +2,6 @@
 pub mod bench;
 mod checksum;
 pub mod data;
-pub mod distill;
 pub mod engine;
 pub mod error;
 pub mod evaluate;
@@ -13,6 +12,7 @@ pub mod nn;
 pub mod pool;
 pub mod program;
 pub mod recipe;
+pub mod run;
 pub mod settings;
 pub mod shape;
 mod sorted;
@@ -21,11 +21,11 @@ mod train;
 
 pub use attar_kernels::rng;
 pub use data::{Dataset, Distilled, Source};
-pub use distill::{Distillation, Phase, Progress};
 pub use error::{Error, Result};
 pub use evaluate::{Accuracy, Evaluation, Protocol};
 pub use pool::Pool;
 pub use recipe::Recipe;
+pub use run::{Distillation, Phase, Progress};
 pub use settings::Settings;
 
 /// Compiles the examples of the README.

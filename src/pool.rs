@@ -10,13 +10,25 @@ use crate::{
     engine::{Data, Engine, Executor},
     error::{Error, Result},
     graph::Kind,
-    method,
     nn::{Architecture, ImageSize, Network},
     program::Program,
     recipe::Recipe,
     streams::Use,
     train::{Course, Trainer, TrainingDraws, one_hot},
 };
+
+/// Name of the buffer of the real set, u8 `[n, c, h, w]`.
+pub const PIXELS: &str = "real.pixels";
+
+/// Name of the buffer of the initial parameters of network `index` of the pool.
+pub fn initial(index: usize) -> String {
+    format!("pool.{index}.initial")
+}
+
+/// Name of the buffer of the trained parameters of network `index` of the pool.
+pub fn trained(index: usize) -> String {
+    format!("pool.{index}.trained")
+}
 
 /// Trained networks with the parameters they started from, and what they fit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,6 +60,23 @@ impl PoolKey {
     pub(crate) fn new(recipe: &Recipe, data: &Dataset) -> PoolKey {
         let network = format!("{:?} for {:?}", recipe.network.architecture(image_size(data)), image_size(data));
         PoolKey { network, fingerprint: data.fingerprint() }
+    }
+
+    /// Refuses a pool of another network or of other images.
+    ///
+    /// # Errors
+    /// [`Error::Recipe`] that says which.
+    pub(crate) fn accept(&self, pool: &Pool) -> Result<()> {
+        let (there, needed) = (&pool.architecture.network, &self.network);
+        if there != needed {
+            return Err(Error::Recipe(format!("the pool holds {there}, but this run needs {needed}: train another")));
+        }
+        if pool.architecture != *self {
+            return Err(Error::Recipe(
+                "the pool was trained on other images: give the source, size and seed that it was trained with".into(),
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -103,7 +132,7 @@ impl PoolTraining {
         let targets = one_hot(data.labels(), network.classes());
         let course = Course {
             name: "pool.training",
-            images: method::REAL_PIXELS,
+            images: PIXELS,
             targets: &targets,
             channels,
             network,
@@ -116,7 +145,7 @@ impl PoolTraining {
         let trainer = Trainer::new(exec, &course)?;
         make_buffers(exec, network, recipe.pool.networks)?;
         for member in 0..recipe.pool.networks {
-            exec.set_f32(&method::initial(member), &trainer.initial(member))?;
+            exec.set_f32(&initial(member), &trainer.initial(member))?;
         }
         Ok(PoolTraining { trainer, networks: recipe.pool.networks, cursor: PoolCursor::default() })
     }
@@ -133,13 +162,13 @@ impl PoolTraining {
         if step < self.trainer.steps() {
             self.trainer.step(exec, member, step)?;
             if self.trainer.ends_epoch(step) {
-                let loss = self.trainer.take_loss(exec, step).await?;
+                let loss = self.trainer.take_loss(exec, step, self.trainer.batches()).await?;
                 tracing::debug!(member, step, loss, "pool");
             }
             self.cursor.step += 1;
         }
         if self.cursor.step >= self.trainer.steps() {
-            exec.copy(&self.trainer.theta(), &method::trained(member))?;
+            exec.copy(&self.trainer.theta(), &trained(member))?;
             self.cursor = PoolCursor { member: member + 1, step: 0 };
         }
         Ok(())
@@ -189,7 +218,7 @@ impl PoolTraining {
 
 /// Names of the buffers of the first `count` networks.
 pub(crate) fn member_buffers(count: usize) -> Vec<String> {
-    (0..count).flat_map(|index| [method::initial(index), method::trained(index)]).collect()
+    (0..count).flat_map(|index| [initial(index), trained(index)]).collect()
 }
 
 /// Makes the buffers of a pool.
@@ -202,8 +231,8 @@ pub(crate) async fn collect(exec: &Executor, count: usize, architecture: PoolKey
     let mut networks = Vec::with_capacity(count);
     for index in 0..count {
         networks.push(Member {
-            initial: exec.get_f32(&method::initial(index)).await?,
-            trained: exec.get_f32(&method::trained(index)).await?,
+            initial: exec.get_f32(&initial(index)).await?,
+            trained: exec.get_f32(&trained(index)).await?,
         });
     }
     Ok(Pool { architecture, networks })
@@ -211,8 +240,8 @@ pub(crate) async fn collect(exec: &Executor, count: usize, architecture: PoolKey
 
 /// Writes the real set to the buffer that the pool and the method read.
 pub(crate) fn write_real(exec: &mut Executor, data: &Dataset) -> Result<()> {
-    exec.ensure(method::REAL_PIXELS, Kind::Pixels, image_size(data).batch(data.len()))?;
-    exec.set(method::REAL_PIXELS, Data::Pixels(data.images().pixels()))
+    exec.ensure(PIXELS, Kind::Pixels, image_size(data).batch(data.len()))?;
+    exec.set(PIXELS, Data::Pixels(data.images().pixels()))
 }
 
 /// The size of a set's images.

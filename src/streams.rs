@@ -20,6 +20,11 @@ pub(crate) enum Use {
     SamplingInit,
     Canvas,
     RandomReal,
+    /// Fresh networks that are looked through, and what they learn from.
+    SightInit,
+    SightBatches,
+    SightAugment,
+    SightPerturb,
 }
 
 impl Use {

@@ -39,13 +39,13 @@ fn checksum(settings: &[&str]) -> u32 {
         "pool.epochs=2",
         "pool.training.batch=9",
         "pool.training.cutmix=0.5",
-        "method.real_batch=8",
-        "method.real_refresh=2",
+        "real.batch=8",
+        "real.refresh=2",
         "method.frequencies=24",
-        "method.factor=2",
+        "canvas.factor=2",
     ];
     let all = common.iter().chain(settings);
-    let recipe = all.fold(Recipe::ncfm(), |recipe, setting| recipe.with(setting).expect("a known key"));
+    let recipe = all.fold(Recipe::default(), |recipe, setting| recipe.with(setting).expect("a known key"));
     let mut run = Distillation::new(recipe, &data(), Arc::new(Reference::f64())).expect("the recipe fits");
     while block_on(run.advance()).expect("it goes on").is_some() {}
     match block_on(run.finish()).expect("it ends").planes {
@@ -58,11 +58,11 @@ fn checksum(settings: &[&str]) -> u32 {
 fn ncfm_gives_the_pixels_it_always_gave() {
     let cases: [(&[&str], u32); 5] = [
         (&[], 0x4907_2886),
-        (&["pool.timing=alongside", "method.averaging=0.3"], 0x6727_28a7),
+        (&["pool.timing=alongside", "canvas.averaging=0.3"], 0x6727_28a7),
         (&["method.sampling={name=\"network\", lr=1e-2, momentum=0.5}", "method.calibrations=2"], 0x7e54_50e2),
-        (&["method.factor=1", "method.init=random", "network.norm=layer", "network.pooling=max"], 0xe7b6_817c),
+        (&["canvas.factor=1", "canvas.init=random", "network.norm=layer", "network.pooling=max"], 0xe7b6_817c),
         (
-            &["method.optimiser={name=\"sgd\", momentum=0.5, weight_decay=0.0}", "method.lr=1e-3", "method.init=noise"],
+            &["canvas.optimiser={name=\"sgd\", momentum=0.5, weight_decay=0.0}", "canvas.lr=1e-3", "canvas.init=noise"],
             0x49f0_e10d,
         ),
     ];

@@ -5,8 +5,7 @@
 use std::path::Path;
 
 use attar::{
-    Accuracy, Dataset, Distilled, Evaluation, Protocol, Recipe, data, distill, engine, evaluate::TrainingSet,
-    rng::Draws,
+    Accuracy, Dataset, Distilled, Evaluation, Protocol, Recipe, data, engine, evaluate::TrainingSet, rng::Draws, run,
 };
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::{
@@ -24,7 +23,7 @@ const NETWORKS: usize = 3;
 fn sets() -> (Distilled, Dataset) {
     let source = data::read_source(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/data/fashion-mini")), None, 0);
     let source = source.expect("the embedded sample reads");
-    let set = distill::initial(&Recipe::ncfm(), &source.train).expect("ten canvases of four images a class");
+    let set = run::initial(&Recipe::default(), &source.train).expect("ten canvases of four images a class");
     let exported = data::container::write(&set).expect("it can be exported");
     let quarter: Vec<u32> = (0..500).collect();
     (data::container::read(&exported).expect("it reads back"), source.test.select(&quarter).expect("500 of 2000"))

@@ -30,10 +30,10 @@ fn recipe() -> Recipe {
         "pool.networks=1",
         "pool.epochs=1",
         "pool.training.batch=8",
-        "method.real_batch=8",
+        "real.batch=8",
         "method.frequencies=16",
     ];
-    settings.iter().fold(Recipe::ncfm().seed(3), |recipe, setting| recipe.with(setting).expect("a known key"))
+    settings.iter().fold(Recipe::default().seed(3), |recipe, setting| recipe.with(setting).expect("a known key"))
 }
 
 /// An adapter, unless there is none and none is required.

@@ -57,7 +57,7 @@ mod on_webgpu {
         let labels = (0..rows).map(|row| (row % classes) as u32).collect();
         let data = Dataset::new(names, images, labels).expect("labels of classes");
         let settings = ["network.width=128", "micro_batch=64"];
-        let recipe = Recipe::ncfm().images_per_class(10);
+        let recipe = Recipe::default().images_per_class(10);
         let recipe = settings.iter().fold(recipe, |recipe, setting| recipe.with(setting).expect("a known key"));
         let engine = std::sync::Arc::new(Reference::f32());
         let run = Distillation::new(recipe, &data, engine).expect("the recipe fits");

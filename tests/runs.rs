@@ -37,13 +37,13 @@ fn recipe() -> Recipe {
         "pool.networks=2",
         "pool.epochs=2",
         "pool.training.batch=8",
-        "method.real_batch=8",
+        "real.batch=8",
         "micro_batch=3",
-        "method.real_refresh=2",
+        "real.refresh=2",
         "method.frequencies=16",
-        "method.factor=2",
+        "canvas.factor=2",
     ];
-    settings.iter().fold(Recipe::ncfm().seed(3), |recipe, setting| recipe.with(setting).expect("a known key"))
+    settings.iter().fold(Recipe::default().seed(3), |recipe, setting| recipe.with(setting).expect("a known key"))
 }
 
 fn engine() -> Arc<dyn Engine> {
@@ -73,7 +73,7 @@ fn the_same_seed_gives_the_same_file_and_another_does_not() {
 #[test]
 fn optimisation_lowers_the_matching_loss() {
     let data = squares(1);
-    let settings = ["iterations=40", "method.lr=0.02", "method.augment=none", "method.frequencies=128"];
+    let settings = ["iterations=40", "canvas.lr=0.02", "real.augment=none", "method.frequencies=128"];
     let steady = settings.iter().fold(recipe(), |recipe, setting| recipe.with(setting).expect("a known key"));
     let mut run = Distillation::new(steady, &data, engine()).expect("the recipe fits");
     let set = finish(&mut run);
@@ -156,7 +156,7 @@ fn divergence_is_an_error_and_loses_nothing() {
     };
     assert!(matches!(error, Error::NonFinite { .. }), "{error}");
     let kept = block_on(run.finish()).expect("what is there can be had");
-    assert_eq!(kept.planes, attar::distill::initial(&wild, &data).expect("the recipe fits").planes);
+    assert_eq!(kept.planes, attar::run::initial(&wild, &data).expect("the recipe fits").planes);
 }
 
 #[test]

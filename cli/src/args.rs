@@ -2,8 +2,11 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use attar::{Error, Recipe, Settings};
-use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+use attar::{Error, Recipe, Settings, method::KINDS, settings::Value};
+use clap::{
+    ArgAction, Parser, Subcommand, ValueEnum,
+    builder::{PossibleValue, PossibleValuesParser},
+};
 
 use crate::{
     failure::{Failure, Result},
@@ -123,12 +126,12 @@ pub struct SourceArgs {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Recipe")]
 pub struct RecipeArgs {
-    /// The method of distillation
-    #[arg(long, value_enum, default_value_t)]
-    pub method: MethodName,
+    /// The method of distillation [default: that of the recipe file, else ncfm]
+    #[arg(long, value_name = "NAME", value_parser = methods())]
+    pub method: Option<String>,
     /// The settings to start from
-    #[arg(long, value_enum, default_value_t)]
-    pub preset: Preset,
+    #[arg(long, value_name = "NAME", value_parser = presets(), default_value = DEFAULT_PRESET)]
+    pub preset: String,
     /// A TOML file with settings to change, such as the recipe.toml of another run
     #[arg(long, value_name = "FILE")]
     pub recipe: Option<PathBuf>,
@@ -138,24 +141,6 @@ pub struct RecipeArgs {
     /// Change one setting, such as network.width=64 (may be repeated)
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub assignments: Vec<String>,
-}
-
-/// Methods of distillation.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum MethodName {
-    /// Neural characteristic function matching (Wang et al., CVPR 2025)
-    #[default]
-    Ncfm,
-}
-
-/// Where a recipe starts from.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum Preset {
-    /// A few minutes on a laptop
-    #[default]
-    Quick,
-    /// The settings of the method's authors; for GPUs
-    Published,
 }
 
 #[derive(Debug, clap::Args)]
@@ -258,36 +243,87 @@ impl DistillArgs {
             ("evaluation.repeats", self.repeats.map(|n| n.to_string())),
         ];
         let given = named.into_iter().filter_map(|(key, value)| Some(format!("{key}={}", value?)));
-        let preset = match self.time_budget {
-            Some(_) => self.recipe.preset().iterations(Recipe::UNTIL_STOPPED),
-            None => self.recipe.preset(),
-        };
-        self.recipe.resolve(preset, given.collect())
+        self.recipe.resolve(&given.collect::<Vec<_>>(), self.time_budget.is_some())
     }
 }
 
-impl RecipeArgs {
-    /// `preset` changed by the file, by `named` flags and by `--set`, in this order.
-    pub fn resolve(&self, preset: Recipe, mut named: Vec<String>) -> Result<Recipe> {
-        // The weakest of all sources of a seed: a file, a flag or an assignment replaces it.
-        let mut recipe = preset.seed(draw_seed()?);
-        if let Some(path) = &self.recipe {
-            let text = std::fs::read_to_string(path).map_err(|error| Error::io(path.display(), error))?;
-            let in_file = |error| Error::Recipe(format!("{}: {error}", path.display()));
-            recipe = Settings::from_toml(&text).and_then(|changes| recipe.merged(&changes)).map_err(in_file)?;
+/// The default of `--preset`: what each method lists first.
+const DEFAULT_PRESET: &str = "quick";
+
+/// The methods of the registry, each with its sentence.
+fn methods() -> PossibleValuesParser {
+    KINDS.iter().map(|kind| PossibleValue::new(kind.name()).help(kind.about())).collect::<Vec<_>>().into()
+}
+
+/// The presets of all methods, each once.
+fn presets() -> PossibleValuesParser {
+    let mut found: Vec<PossibleValue> = Vec::new();
+    for preset in KINDS.iter().flat_map(|kind| kind.presets()) {
+        if !found.iter().any(|value| value.get_name() == preset.name) {
+            found.push(PossibleValue::new(preset.name).help(preset.about));
         }
-        named.extend(self.seed.map(|seed| format!("seed={seed}")));
-        for assignment in named.iter().chain(&self.assignments) {
+    }
+    found.into()
+}
+
+impl RecipeArgs {
+    /// The preset changed by the file, by `named` flags and by `--set`, in this order; without an end if it is to fill a
+    /// time budget and nobody names one.
+    pub fn resolve(&self, named: &[String], until_stopped: bool) -> Result<Recipe> {
+        let file = self.file()?;
+        let method = self.method_name(file.as_ref())?;
+        let seed = draw_seed()?;
+        let from = |images_per_class| -> Result<Recipe> {
+            let preset = Recipe::preset(&method, &self.preset, images_per_class);
+            let mut recipe = preset.map_err(|error| Failure::Usage(error.to_string()))?;
+            if until_stopped {
+                recipe = recipe.iterations(Recipe::UNTIL_STOPPED);
+            }
+            // The weakest of all sources of a seed: a file, a flag or an assignment replaces it.
+            self.changed(recipe.seed(seed), file.as_ref(), named)
+        };
+        let recipe = from(Recipe::IMAGES_PER_CLASS)?;
+        match recipe.images_per_class {
+            Recipe::IMAGES_PER_CLASS => Ok(recipe),
+            // A preset depends on the number.
+            other => from(other),
+        }
+    }
+
+    fn changed(&self, mut recipe: Recipe, file: Option<&Settings>, named: &[String]) -> Result<Recipe> {
+        if let (Some(changes), Some(path)) = (file, &self.recipe) {
+            let in_file = |error| Error::Recipe(format!("{}: {error}", path.display()));
+            recipe = recipe.merged(changes).map_err(in_file)?;
+        }
+        let seed = self.seed.map(|seed| format!("seed={seed}"));
+        for assignment in named.iter().chain(&seed).chain(&self.assignments) {
             recipe = recipe.with(assignment).map_err(|error| Failure::Usage(error.to_string()))?;
         }
         Ok(recipe)
     }
 
-    /// The settings to start from.
-    pub fn preset(&self) -> Recipe {
-        match (self.method, self.preset) {
-            (MethodName::Ncfm, Preset::Quick) => Recipe::ncfm(),
-            (MethodName::Ncfm, Preset::Published) => Recipe::ncfm_published(),
+    /// What stands in the recipe file.
+    fn file(&self) -> Result<Option<Settings>> {
+        let Some(path) = &self.recipe else { return Ok(None) };
+        let text = std::fs::read_to_string(path).map_err(|error| Error::io(path.display(), error))?;
+        let in_file = |error| Error::Recipe(format!("{}: {error}", path.display()));
+        Ok(Some(Settings::from_toml(&text).map_err(in_file)?))
+    }
+
+    /// The method of the flag, of the file, or the default one.
+    fn method_name(&self, file: Option<&Settings>) -> Result<String> {
+        let in_file = file.and_then(|file| file.get("method.name").or_else(|| file.get("method")));
+        let in_file = match in_file {
+            Some(Value::Text(name)) => Some(name.clone()),
+            _ => None,
+        };
+        match (&self.method, in_file) {
+            (Some(flag), Some(file)) if *flag != file => Err(Failure::Usage(format!(
+                "--method is {flag}, but the recipe file is one of {file}: leave one of them out"
+            ))),
+            (Some(flag), _) => Ok(flag.clone()),
+            (None, Some(file)) => Ok(file),
+            (None, None) => Ok(KINDS[0].name().into()),
         }
     }
 }
@@ -360,7 +396,11 @@ mod tests {
         assert_eq!((recipe.network.width, recipe.images_per_class), (3, 3), "the file beats the preset");
         assert_eq!(recipe.seed, 4, "a flag beats the file");
         assert_eq!(recipe.iterations, 6, "the last --set beats all");
-        assert_eq!(recipe.pool.networks, Recipe::ncfm_published().pool.networks, "the rest is the preset's");
+        assert_eq!(
+            recipe.pool.networks,
+            Recipe::preset("ncfm", "published", 3).unwrap().pool.networks,
+            "the rest is the preset's"
+        );
     }
 
     #[test]
@@ -382,6 +422,7 @@ mod tests {
     fn mistakes_are_usage_errors() {
         assert!(usage(&["--ipc", "0"]).contains("at least 1"));
         assert!(usage(&["--set", "network.widht=3"]).contains("widht"));
+        assert!(usage(&["--set", "method.factor=1"]).contains("canvas.factor"));
         for line in [
             &["--time-budget", "90"][..],
             &["--size", "0"],

@@ -5,10 +5,10 @@ use std::{sync::Arc, time::Instant};
 use attar::{
     Dataset, Distilled, Evaluation, Protocol, Recipe, Result as LibraryResult,
     data::Normalisation,
-    distill,
     engine::{self, Engine},
     evaluate::{TrainingSet, random_real},
     recipe::EvaluationRecipe,
+    run,
 };
 use pollster::block_on;
 
@@ -57,7 +57,7 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<()> {
 
 /// The file's own recipe with the flags' changes to how it is judged.
 fn changed_recipe(args: &EvaluateArgs, set: &Distilled) -> Recipe {
-    let mut recipe = Recipe::of(&set.recipe).unwrap_or_else(|_| Recipe::ncfm());
+    let mut recipe = Recipe::of(&set.recipe).unwrap_or_else(|_| Recipe::default());
     let evaluation = &mut recipe.evaluation;
     if let Some(protocol) = args.protocol.as_ref().filter(|protocol| **protocol != evaluation.protocol) {
         // Under another name, what the file's recipe changed of its own protocol means nothing.
@@ -111,7 +111,7 @@ impl<'a> Baselines<'a> {
     /// The baselines of a run of `recipe` on `train`.
     pub fn of_run(train: &'a Dataset, recipe: &Recipe) -> LibraryResult<Baselines<'a>> {
         let random = random_real(train, recipe.images_per_class, recipe.seed)?;
-        let initial = Some(distill::initial(recipe, train)?);
+        let initial = Some(run::initial(recipe, train)?);
         Ok(Baselines { train, normalisation: train.normalisation(), random, initial })
     }
 
@@ -119,7 +119,7 @@ impl<'a> Baselines<'a> {
     fn of_file(train: &'a Dataset, set: &Distilled, seed: u64) -> LibraryResult<Baselines<'a>> {
         let random = random_real(train, set.images_per_class as usize, seed)?;
         let recipe = Recipe::of(&set.recipe).ok().filter(|_| train.fingerprint() == set.fingerprint);
-        let initial = recipe.map(|recipe| distill::initial(&recipe, train)).transpose()?;
+        let initial = recipe.map(|recipe| run::initial(&recipe, train)).transpose()?;
         Ok(Baselines { train, normalisation: train.normalisation(), random, initial })
     }
 

@@ -35,7 +35,7 @@ struct Trained {
 
 pub fn run(args: &PoolArgs, console: &Console) -> Result<()> {
     let signals = Signals::watch()?;
-    let recipe = args.recipe.resolve(args.recipe.preset(), Vec::new())?;
+    let recipe = args.recipe.resolve(&[], false)?;
     let images = args.source.source.read_with_test(args.source.test.as_ref(), args.source.size(), recipe.seed)?;
     console.note(source::describe(&images));
     let engine = block_on(engine::open(&args.engine))?;

@@ -20,10 +20,10 @@ use std::{
 };
 
 use attar::{
-    Distilled, Error, Phase, Recipe, Result,
+    Distilled, Error, Phase, Recipe, Result, Settings,
     data::{png_grid, save_png, write_atomic},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{format, report::Figure, source::SourceName};
 
@@ -44,7 +44,17 @@ pub struct RunFile {
     pub time_budget: Option<Duration>,
     pub stage: Stage,
     pub spent: Spent,
+    /// As settings, spelt as everywhere.
+    #[serde(serialize_with = "write_recipe", deserialize_with = "read_recipe")]
     pub recipe: Recipe,
+}
+
+fn write_recipe<S: Serializer>(recipe: &Recipe, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    recipe.settings().map_err(serde::ser::Error::custom)?.serialize(serializer)
+}
+
+fn read_recipe<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Recipe, D::Error> {
+    Recipe::of(&Settings::deserialize(deserializer)?).map_err(serde::de::Error::custom)
 }
 
 /// Which part of the work comes next.
@@ -298,7 +308,7 @@ mod tests {
             time_budget: Some(Duration::from_millis(1500)),
             stage: Stage::Distill,
             spent: Spent { pool: 1.5, distill: 0.0 },
-            recipe: Recipe::ncfm(),
+            recipe: Recipe::default(),
         }
     }
 

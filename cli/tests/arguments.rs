@@ -59,7 +59,7 @@ fn later_sources_of_settings_are_stronger() {
         "--set=pool.networks=1",
         "--set=iterations=1",
         "--set=method.frequencies=16",
-        "--set=method.real_batch=2",
+        "--set=real.batch=2",
     ];
     place.attar(&line).well();
     let recipe: toml::Table = place.text("x/recipe.toml").parse().unwrap();

@@ -132,7 +132,7 @@ fn the_sample_needs_no_source() {
         "--set=network.width=4",
         "--set=pool.networks=1",
         "--set=pool.epochs=0",
-        "--set=method.real_batch=4",
+        "--set=real.batch=4",
         "--set=method.frequencies=8",
     ];
     let result = place.attar(&line).json();

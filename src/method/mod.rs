@@ -1,44 +1,134 @@
-//! Methods: what moves the canvases. A method is a few named programs, a table of named buffers, a small cursor, and
-//! [`Method::advance`], which does one bounded unit of work.
+//! Methods: what makes the images of a distilled set. A method is one folder and one line in [`KINDS`]; nothing above
+//! this floor knows its name.
+//!
+//! [`Kind`] is what there is to know of a method before it runs: names, presets, programs. [`Method`] is one in mid-run:
+//! a few named buffers, a small cursor, and [`Method::advance`], which does one bounded unit of work. What methods share
+//! is in [`stage`]; those that match class by class give an [`Objective`](rounds::Objective) to the common loop.
 
 pub mod ncfm;
+mod presets;
+pub mod rounds;
+pub mod stage;
 
 use std::{future::Future, pin::Pin};
 
-use crate::{engine::Executor, error::Result, recipe::MicroBatch};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    error::{Error, Result},
+    program::Program,
+    recipe::{Parameters, Recipe},
+    settings::Settings,
+};
+pub use stage::{Setting, Stage};
+
+/// Every method, the default one first. Command line, browser, TypeScript types, documentation and tests read this list.
+pub const KINDS: &[&dyn Kind] = &[&ncfm::NcfmKind];
+
+/// A method before it runs.
+pub trait Kind: Send + Sync {
+    /// The name in recipes and on the command line.
+    fn name(&self) -> &'static str;
+
+    /// One sentence: what it does, and the paper.
+    fn about(&self) -> &'static str;
+
+    /// Recipes to start from; the first is the default.
+    fn presets(&self) -> &'static [Preset];
+
+    /// Names of the losses that each iteration tells; none of a method that selects images and optimises nothing.
+    fn losses(&self) -> &'static [&'static str];
+
+    /// What the pool must hold.
+    fn needs(&self, recipe: &Recipe) -> Needs {
+        Needs::of_sight(recipe)
+    }
+
+    /// The method's own settings, checked, with what is missing filled in: [`completed`] of its struct.
+    ///
+    /// # Errors
+    /// [`Error::Recipe`] with the key that is unknown or whose value does not fit.
+    fn complete(&self, own: &Settings) -> Result<Settings>;
+
+    /// The programs that it runs besides those of [`Stage`].
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the settings do not fit together.
+    fn programs(&self, setting: &Setting) -> Result<Vec<Program>>;
+
+    /// The method at its beginning. The real set and the pool are in the stage's buffers; `canvases` are the values that
+    /// the run starts from, class by class, each `[ipc, c, h, w]` in [0, 1].
+    ///
+    /// # Errors
+    /// [`Error::Limit`] or [`Error::OutOfMemory`] from the engine.
+    fn build(&self, stage: &mut Stage, canvases: &[Vec<f32>]) -> Result<Box<dyn Method>>;
+}
+
+/// A recipe to start from.
+pub struct Preset {
+    /// `quick`, `published`.
+    pub name: &'static str,
+    /// When to use it, in a few words.
+    pub about: &'static str,
+    /// The recipe for this many images per class.
+    pub recipe: fn(usize) -> Recipe,
+}
+
+/// What the pool must hold before a method can look through it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// No pool is trained.
+    Nothing,
+    /// Networks trained as the recipe's pool says.
+    Trained,
+    /// Networks trained for this many epochs only.
+    Early { epochs: usize },
+}
+
+impl Needs {
+    /// What the sight of a recipe needs.
+    pub fn of_sight(recipe: &Recipe) -> Needs {
+        match recipe.sight.kind {
+            Parameters::Fresh => Needs::Nothing,
+            Parameters::Trained | Parameters::Between => Needs::Trained,
+            Parameters::Early { epochs } => Needs::Early { epochs },
+        }
+    }
+}
 
 /// A future of one unit's outcome.
 pub type Unit<'a> = Pin<Box<dyn Future<Output = Result<Advance>> + Send + 'a>>;
 
 /// What came of a unit of work.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Advance {
     /// A unit that updates rest on: the canvases are as they were, and the iteration is not done.
     Prepared,
     /// The canvases of a class were updated; the iteration is not done.
     Updated,
-    /// The last unit of an iteration: its mean losses over classes.
-    Iteration { matching: f32, calibration: f32 },
+    /// The last unit of an iteration: its mean losses over classes, in the order of [`Kind::losses`].
+    Iteration(Vec<f32>),
 }
 
-/// A distillation method in mid-run. Between units all of its state is in the executor's buffers named by
-/// [`Method::buffers`] and in [`Method::cursor`]; everything else is a function of these and of the recipe.
+/// A method in mid-run. Between units all of its state is in the stage's buffers named by [`Method::buffers`] and in
+/// [`Method::cursor`]; everything else is a function of these and of the recipe.
 pub trait Method: Send {
-    /// Does one unit of work. `trained` networks of the pool are finished: the first ones.
-    fn advance<'a>(&'a mut self, exec: &'a mut Executor, trained: usize) -> Unit<'a>;
+    /// Does one unit of work.
+    fn advance<'a>(&'a mut self, stage: &'a mut Stage) -> Unit<'a>;
 
     /// Iterations finished.
     fn iteration(&self) -> usize;
 
+    /// Whether nothing is left to do, however many iterations the recipe allows.
+    fn is_complete(&self) -> bool {
+        false
+    }
+
     /// Names of the buffers that a checkpoint holds.
     fn buffers(&self) -> Vec<String>;
 
-    /// Names of the buffers of canvases, class by class, each `[ipc, c, h, w]` in [0, 1].
-    fn canvases(&self) -> Vec<String>;
-
-    /// Names of the canvases that are kept: those of the last iteration whose losses were finite, or their mean with those
-    /// of iterations before.
-    fn good_canvases(&self) -> Vec<String>;
+    /// What a result is made of: as things are, or as they were when all was finite.
+    fn yields(&self, moment: Moment) -> Yield;
 
     /// The host's part of the state.
     fn cursor(&self) -> Vec<u8>;
@@ -46,39 +136,44 @@ pub trait Method: Send {
     /// Puts the cursor back and rebuilds what follows from it; the buffers have been written already.
     ///
     /// # Errors
-    /// [`crate::Error::Format`] if the bytes are no cursor of this method; errors of the engine.
-    fn restore(&mut self, exec: &mut Executor, cursor: &[u8]) -> Result<()>;
+    /// [`Error::Format`] if the bytes are no cursor of this method; errors of the engine.
+    fn restore(&mut self, stage: &mut Stage, cursor: &[u8]) -> Result<()>;
 }
 
-/// What a method knows of the real set and of the pool.
-#[derive(Debug, Clone)]
-pub struct Setting {
-    pub images_per_class: usize,
-    pub seed: u64,
-    /// Real images that pass through the network at once.
-    pub micro_batch: MicroBatch,
-    pub network: crate::nn::Network,
-    /// Per-channel normalisation.
-    pub mean: Vec<f32>,
-    pub std: Vec<f32>,
-    /// Rows of the real set of each class.
-    pub rows: Vec<Vec<u32>>,
-    /// Number of real images, in the buffer [`REAL_PIXELS`].
-    pub real: usize,
-    /// Networks in the pool. Their initial parameters are in the buffers [`initial`] from the beginning, the trained ones
-    /// in [`trained`] when they are finished.
-    pub networks: usize,
+/// Which state of a run a result shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// As it is now.
+    Now,
+    /// That of the last iteration whose losses were finite, or its mean with those of iterations before.
+    Kept,
 }
 
-/// Name of the buffer of the real set, u8 `[n, c, h, w]`.
-pub const REAL_PIXELS: &str = "real.pixels";
-
-/// Name of the buffer of the initial parameters of network `index` of the pool.
-pub fn initial(index: usize) -> String {
-    format!("pool.{index}.initial")
+/// What a result is made of, on the engine.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Yield {
+    /// Names of the buffers of canvases, class by class, each `[n, c, h, w]` in [0, 1]. The numbers n may differ.
+    pub canvases: Vec<String>,
 }
 
-/// Name of the buffer of the trained parameters of network `index` of the pool.
-pub fn trained(index: usize) -> String {
-    format!("pool.{index}.trained")
+/// The method of this name.
+///
+/// # Errors
+/// [`Error::Recipe`], with the names there are, if there is none.
+pub fn kind(name: &str) -> Result<&'static dyn Kind> {
+    KINDS.iter().copied().find(|kind| kind.name() == name).ok_or_else(|| {
+        let names: Vec<&str> = KINDS.iter().map(|kind| kind.name()).collect();
+        Error::Recipe(format!("there is no method `{name}`: choose one of {}", names.join(", ")))
+    })
+}
+
+/// Settings read as a method's struct, checked by it, and written again: with a default for what was missing.
+///
+/// # Errors
+/// [`Error::Recipe`] with the key that is unknown or whose value does not fit; those of the check.
+pub fn completed<T: Serialize + DeserializeOwned>(
+    own: &Settings,
+    checked: impl FnOnce(T) -> Result<T>,
+) -> Result<Settings> {
+    Settings::of(&checked(own.read().map_err(|error| Error::Recipe(format!("method.{error}")))?)?)
 }

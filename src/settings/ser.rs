@@ -69,7 +69,7 @@ impl<'a> Serializer for &'a mut Flattened {
     type SerializeTuple = Impossible<(), Misfit>;
     type SerializeTupleStruct = Impossible<(), Misfit>;
     type SerializeTupleVariant = Impossible<(), Misfit>;
-    type SerializeMap = Impossible<(), Misfit>;
+    type SerializeMap = Keyed<'a>;
     type SerializeStruct = &'a mut Flattened;
     type SerializeStructVariant = &'a mut Flattened;
 
@@ -174,8 +174,8 @@ impl<'a> Serializer for &'a mut Flattened {
         Err(self.refused("a tuple"))
     }
 
-    fn serialize_map(self, _: Option<usize>) -> Result<Self::SerializeMap, Misfit> {
-        Err(self.refused("a map"))
+    fn serialize_map(self, _: Option<usize>) -> Result<Keyed<'a>, Misfit> {
+        Ok(Keyed { flattened: self, part: String::new() })
     }
 
     fn serialize_struct(self, _: &'static str, _: usize) -> Result<&'a mut Flattened, Misfit> {
@@ -227,6 +227,37 @@ impl ser::SerializeStructVariant for &mut Flattened {
 
     fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Misfit> {
         self.below(key, value)
+    }
+
+    fn end(self) -> Result<(), Misfit> {
+        Ok(())
+    }
+}
+
+/// A map whose keys are texts, such as settings inside of a type.
+struct Keyed<'a> {
+    flattened: &'a mut Flattened,
+    /// The key whose value comes next.
+    part: String,
+}
+
+impl ser::SerializeMap for Keyed<'_> {
+    type Ok = ();
+    type Error = Misfit;
+
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Misfit> {
+        let mut key_alone = Flattened { key: String::new(), numbers: None, entries: Vec::new() };
+        key.serialize(&mut key_alone)?;
+        match key_alone.entries.pop() {
+            Some((_, Value::Text(part))) => self.part = part,
+            _ => return Err(self.flattened.refused("a map whose keys are no texts")),
+        }
+        Ok(())
+    }
+
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Misfit> {
+        let part = std::mem::take(&mut self.part);
+        self.flattened.below(&part, value)
     }
 
     fn end(self) -> Result<(), Misfit> {

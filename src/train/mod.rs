@@ -195,13 +195,13 @@ impl Trainer {
         exec.run(&self.named("prepare"), &[])
     }
 
-    /// Mean loss over the batches since it was last asked for; checks that the training has not diverged.
+    /// Mean loss over the `batches` since it was last asked for; checks that the training has not diverged.
     ///
     /// # Errors
     /// [`Error::NonFinite`] if it is no number, or more than ten times what guessing costs.
-    pub(crate) async fn take_loss(&self, exec: &Executor, step: u64) -> Result<f32> {
+    pub(crate) async fn take_loss(&self, exec: &Executor, step: u64, batches: u64) -> Result<f32> {
         let name = self.named("loss");
-        let loss = exec.get_f32(&name).await?[0] / self.batches() as f32;
+        let loss = exec.get_f32(&name).await?[0] / batches as f32;
         exec.set_f32(&name, &[0.0])?;
         let guessing = (self.network.classes() as f32).ln().max(1.0);
         if loss.is_finite() && loss < 10.0 * guessing {
@@ -214,7 +214,8 @@ impl Trainer {
         self.settings.batch.min(self.count)
     }
 
-    fn batches(&self) -> u64 {
+    /// Batches of an epoch.
+    pub(crate) fn batches(&self) -> u64 {
         self.count.div_ceil(self.batch()) as u64
     }
 

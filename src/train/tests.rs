@@ -58,7 +58,7 @@ fn trained(exec: &mut Executor, settings: &TrainingRecipe, micro_batch: usize, s
     let mut trainer = Trainer::new(exec, &course).expect("it fits");
     trainer.start(exec, 1).expect("it starts");
     (0..steps).for_each(|step| trainer.step(exec, 1, step).expect("it runs"));
-    assert!(block_on(trainer.take_loss(exec, steps)).expect("it learns") > 0.0);
+    assert!(block_on(trainer.take_loss(exec, steps, steps)).expect("it learns") > 0.0);
     Reference::f64().read_f64(exec.buffer(&trainer.theta()).expect("it is there")).expect("it reads")
 }
 

@@ -1,9 +1,6 @@
 //! The recipe that suits images in a browser, and what a caller changes in it.
 
-use attar::{
-    Recipe, Settings,
-    recipe::{MethodRecipe, PoolTiming},
-};
+use attar::{Recipe, Settings, recipe::PoolTiming};
 use wasm_bindgen::prelude::*;
 
 use crate::{error::Result, js::object};
@@ -79,18 +76,17 @@ impl Facts {
     /// browser's CPU affords.
     fn recipe(&self, images_per_class: Option<usize>) -> Recipe {
         let ipc = images_per_class.unwrap_or_else(|| self.images_per_class());
-        let mut recipe = Recipe::ncfm().images_per_class(ipc);
+        let mut recipe = Recipe::default().images_per_class(ipc);
         let most = self.affordable() / 2;
         let batch = (self.images / IMAGES_A_BATCH).clamp(SMALLEST_BATCH, most);
         recipe.pool.timing = PoolTiming::Alongside;
         recipe.pool.training.batch = batch;
         let epoch = self.images.div_ceil(batch).max(1);
         recipe.pool.epochs = BATCHES_A_NETWORK.div_ceil(epoch).clamp(recipe.pool.epochs, MOST_EPOCHS);
-        let MethodRecipe::Ncfm(ncfm) = &mut recipe.method;
-        ncfm.real_batch = self.largest.clamp(1, self.affordable());
-        if ipc * ncfm.factor.pow(2) > self.smallest {
+        recipe.real.batch = self.largest.clamp(1, self.affordable());
+        if ipc * recipe.canvas.factor.pow(2) > self.smallest {
             // Canvases that each begin as four images would show more than there are.
-            ncfm.factor = 1;
+            recipe.canvas.factor = 1;
         }
         recipe
     }

@@ -24,8 +24,8 @@ pub const TINY: &[&str] = &[
     "--set=pool.networks=2",
     "--set=pool.epochs=1",
     "--set=method.frequencies=32",
-    "--set=method.real_batch=4",
-    "--set=method.real_refresh=2",
+    "--set=real.batch=4",
+    "--set=real.refresh=2",
     "--set=evaluation.width=8",
     "--set=evaluation.epochs=4",
 ];

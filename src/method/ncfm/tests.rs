@@ -6,42 +6,59 @@ use pollster::block_on;
 
 use super::*;
 use crate::{
-    engine::{Data, reference::Reference},
+    data::Normalisation,
+    engine::{Data, Executor, reference::Reference},
+    method::{Advance, Moment},
     nn::{Architecture, ImageSize, Network},
+    pool::{self, PIXELS},
     recipe::{MethodRecipe, MicroBatch, Recipe},
     rng::Draws,
 };
 
 const IMAGE: ImageSize = ImageSize { channels: 1, height: 8, width: 8 };
 
-/// A run on two classes of noise with a pool of one untrained network.
-fn run(sampling: Sampling, micro_batch: usize) -> (Executor, Ncfm) {
-    let MethodRecipe::Ncfm(preset) = Recipe::ncfm().method;
-    let recipe = NcfmRecipe { real_batch: 6, frequencies: 32, sampling, ..preset };
+const WINDOW: Window = Window { number: 0, trained: 1 };
+
+/// The stage of a run on two classes of noise with a pool of one untrained network, and what its canvases start from.
+fn stage(sampling: Sampling, micro_batch: usize, averaging: f64) -> (Stage, Vec<Vec<f32>>) {
+    let mut recipe = Recipe::default().images_per_class(1).seed(1);
+    let own = NcfmRecipe { frequencies: 32, sampling, ..NcfmRecipe::quick() };
+    recipe.method = MethodRecipe::new("ncfm", &own).expect("settings");
+    recipe.micro_batch = MicroBatch::Images(micro_batch);
+    recipe.real.batch = 6;
+    recipe.canvas.averaging = averaging;
     let network = Network::new(Architecture::convnet(2, 4), IMAGE, 2).expect("it fits");
     let mut exec = Executor::new(Arc::new(Reference::f32()));
     let mut draws = Draws::new(5, 0, 0);
     let pixels: Vec<u8> = (0..16 * 64).map(|_| draws.below(256) as u8).collect();
-    exec.ensure(REAL_PIXELS, Kind::Pixels, IMAGE.batch(16)).expect("it fits");
-    exec.set(REAL_PIXELS, Data::Pixels(&pixels)).expect("it fits");
-    for name in [initial(0), trained(0)] {
-        exec.ensure(&name, Kind::F32, [network.table().len()]).expect("it fits");
+    exec.ensure(PIXELS, graph::Kind::Pixels, IMAGE.batch(16)).expect("it fits");
+    exec.set(PIXELS, Data::Pixels(&pixels)).expect("it fits");
+    for name in [pool::initial(0), pool::trained(0)] {
+        exec.ensure(&name, graph::Kind::F32, [network.table().len()]).expect("it fits");
         exec.set_f32(&name, &network.init(&mut draws)).expect("it fits");
     }
     let setting = Setting {
-        images_per_class: 1,
-        seed: 1,
-        micro_batch: MicroBatch::Images(micro_batch),
+        recipe,
         network,
-        mean: vec![0.5],
-        std: vec![0.3],
+        normalisation: Normalisation { mean: vec![0.5], std: vec![0.3] },
         rows: vec![(0..8).collect(), (8..16).collect()],
         real: 16,
         networks: 1,
+        limits: exec.engine().limits(),
     };
     let canvases = vec![(0..64).map(|_| draws.uniform() as f32).collect(); 2];
-    let ncfm = Ncfm::new(&mut exec, recipe, setting, &canvases).expect("it fits");
-    (exec, ncfm)
+    (Stage { exec, setting, trained: 1 }, canvases)
+}
+
+/// The objective in its first window.
+fn opened(sampling: Sampling, micro_batch: usize) -> (Stage, Ncfm) {
+    let (mut stage, canvases) = stage(sampling, micro_batch, 0.0);
+    Canvases::new(&mut stage.exec, &stage.setting, &canvases).expect("it fits");
+    let sight = super::super::stage::Sight::new(&mut stage.exec, &stage.setting).expect("it fits");
+    let ncfm = Ncfm::new(&mut stage).expect("it fits");
+    sight.open(&stage.exec, &stage.setting, WINDOW).expect("it runs");
+    ncfm.open(&stage, WINDOW).expect("it runs");
+    (stage, ncfm)
 }
 
 fn network() -> Sampling {
@@ -50,13 +67,12 @@ fn network() -> Sampling {
 
 #[test]
 fn the_sampling_network_raises_the_loss_it_maximises() {
-    let (mut exec, ncfm) = run(network(), 6);
-    ncfm.open_window(&mut exec).expect("it runs");
+    let (stage, ncfm) = opened(network(), 6);
     let mut losses = Vec::new();
     for _ in 0..30 {
         // The window stays, and with it the noise and the images: only psi moves.
-        ncfm.ascend(&mut exec).expect("it runs");
-        losses.push(block_on(exec.get_f32("ncfm.ascend.loss")).expect("it reads")[0]);
+        ncfm.prepare(&stage, WINDOW).expect("it runs");
+        losses.push(block_on(stage.exec.get_f32("ncfm.ascend.loss")).expect("it reads")[0]);
     }
     assert!(losses[29] > 1.05 * losses[0], "{losses:?}");
     assert!(losses.windows(2).filter(|pair| pair[1] > pair[0]).count() > 24, "{losses:?}");
@@ -64,9 +80,8 @@ fn the_sampling_network_raises_the_loss_it_maximises() {
 
 #[test]
 fn frequencies_of_the_sampling_network_are_distinct_and_bounded() {
-    let (mut exec, ncfm) = run(network(), 6);
-    ncfm.open_window(&mut exec).expect("it runs");
-    let t = block_on(exec.get_f32("ncfm.t")).expect("it reads");
+    let (stage, ncfm) = opened(network(), 6);
+    let t = block_on(stage.exec.get_f32("ncfm.t")).expect("it reads");
     let mut rows: Vec<Vec<u32>> = t.chunks(t.len() / 32).map(|row| row.iter().map(|v| v.to_bits()).collect()).collect();
     rows.sort();
     rows.dedup();
@@ -77,10 +92,9 @@ fn frequencies_of_the_sampling_network_are_distinct_and_bounded() {
 #[test]
 fn micro_batches_do_not_change_the_real_side() {
     let sums = |micro_batch: usize| {
-        let (mut exec, ncfm) = run(Sampling::Normal, micro_batch);
-        ncfm.open_window(&mut exec).expect("it runs");
-        ncfm.real(&exec, 1).expect("it runs");
-        block_on(exec.get_f32("ncfm.re.1")).expect("it reads")
+        let (stage, ncfm) = opened(Sampling::Normal, micro_batch);
+        ncfm.real(&stage, 1, WINDOW).expect("it runs");
+        block_on(stage.exec.get_f32("ncfm.re.1")).expect("it reads")
     };
     let whole = sums(6);
     for micro in [1, 4] {
@@ -91,16 +105,15 @@ fn micro_batches_do_not_change_the_real_side() {
 
 /// The canvases of both classes, and the kept ones, after each of four iterations.
 fn iterations(averaging: f64) -> Vec<[Vec<f32>; 2]> {
-    let (mut exec, mut ncfm) = run(Sampling::Normal, 6);
-    ncfm.recipe.averaging = averaging;
+    let (mut stage, canvases) = stage(Sampling::Normal, 6, averaging);
+    let mut run = NcfmKind.build(&mut stage, &canvases).expect("it fits");
     let mut seen = Vec::new();
     while seen.len() < 4 {
-        if let Advance::Iteration { .. } = block_on(ncfm.advance(&mut exec, 1)).expect("it runs") {
-            seen.push(
-                [ncfm.canvases(), ncfm.good_canvases()].map(|names| {
-                    names.iter().flat_map(|name| block_on(exec.get_f32(name)).expect("it reads")).collect()
-                }),
-            );
+        if let Advance::Iteration(_) = block_on(run.advance(&mut stage)).expect("it runs") {
+            seen.push([Moment::Now, Moment::Kept].map(|moment| {
+                let read = |name: &String| block_on(stage.exec.get_f32(name)).expect("it reads");
+                run.yields(moment).canvases.iter().flat_map(read).collect()
+            }));
         }
     }
     seen

@@ -17,7 +17,7 @@ import { COLOUR, squarePng } from "../../../www/scripts/fashion.mjs";
 const ATTAR = process.env.ATTAR_CLI ?? fileURLToPath(new URL("../../../target/release/attar", import.meta.url));
 // Small, since a software adapter takes its time; but not fewer real images: where few are matched, so much of a gradient
 // passes a single unit that one whose input is zero up to rounding moves a picture by more than is allowed here.
-const SETTINGS = { images_per_class: 4, iterations: 10, seed: 11, "network.width": 16, "pool.networks": 2, "pool.epochs": 4, "pool.training.batch": 32, "method.frequencies": 256, "method.real_batch": 32 };
+const SETTINGS = { images_per_class: 4, iterations: 10, seed: 11, "network.width": 16, "pool.networks": 2, "pool.epochs": 4, "pool.training.batch": 32, "method.frequencies": 256, "real.batch": 32 };
 
 /**
  * Grey images as the command line reads them from IDX files, and colour ones as it reads them from folders. An iteration is

@@ -134,11 +134,11 @@ test("the recipe suits the images", async () => {
   const recipe = await suitedRecipe(stripes({ perClass: 20, size: 32 }), 10);
   assert.equal(recipe.images_per_class, 10);
   assert.equal(recipe.method.name, "ncfm");
-  assert.equal(recipe.method.real_batch, 20);
-  assert.equal(recipe.method.factor, 1, "ten canvases of four images would show more than there are");
+  assert.equal(recipe.real.batch, 20);
+  assert.equal(recipe.canvas.factor, 1, "ten canvases of four images would show more than there are");
   assert.equal(recipe.pool.timing, "alongside");
   const large = await suitedRecipe(stripes({ perClass: 80, size: 128 }));
-  assert.deepEqual([large.images_per_class, large.method.factor, large.method.real_batch], [10, 2, 32]);
+  assert.deepEqual([large.images_per_class, large.canvas.factor, large.real.batch], [10, 2, 32]);
   const changed = await suitedRecipe(images, undefined, { network: { width: 64 }, labels: "soft" });
   assert.deepEqual([changed.network.width, changed.network.norm, changed.labels], [64, "instance", "soft"]);
 });

@@ -1,0 +1,151 @@
+//! Recipes by the names of methods and presets, and the checks that need to know the method.
+
+use super::{KINDS, Kind, Preset, kind};
+use crate::{
+    error::{Error, Result},
+    recipe::{InnerTraining, MethodRecipe, Recipe},
+    settings::Settings,
+};
+
+/// Keys that recipes had before methods shared tables, and what they are called now.
+const RENAMED: [(&str, &str); 9] = [
+    ("method.augment", "real.augment"),
+    ("method.averaging", "canvas.averaging"),
+    ("method.factor", "canvas.factor"),
+    ("method.init", "canvas.init"),
+    ("method.lr", "canvas.lr"),
+    ("method.optimiser", "canvas.optimiser"),
+    ("method.plateau_patience", "canvas.plateau_patience"),
+    ("method.real_batch", "real.batch"),
+    ("method.real_refresh", "real.refresh"),
+];
+
+impl Default for Recipe {
+    /// The default method, for a few minutes on a laptop, ten images per class.
+    fn default() -> Recipe {
+        (KINDS[0].presets()[0].recipe)(Recipe::IMAGES_PER_CLASS)
+    }
+}
+
+impl Recipe {
+    /// Images per class unless somebody asks for another number.
+    pub const IMAGES_PER_CLASS: usize = 10;
+
+    /// The default preset of a method.
+    ///
+    /// # Errors
+    /// [`Error::Recipe`] if there is no method of this name.
+    pub fn named(method: &str) -> Result<Recipe> {
+        Ok((kind(method)?.presets()[0].recipe)(Recipe::IMAGES_PER_CLASS))
+    }
+
+    /// A preset of a method, for this many images per class.
+    ///
+    /// # Errors
+    /// [`Error::Recipe`] if there is no such method, or no such preset of it.
+    pub fn preset(method: &str, preset: &str, images_per_class: usize) -> Result<Recipe> {
+        let presets: &[Preset] = kind(method)?.presets();
+        let found = presets.iter().find(|found| found.name == preset).ok_or_else(|| {
+            let names: Vec<&str> = presets.iter().map(|preset| preset.name).collect();
+            Error::Recipe(format!("{method} has no preset `{preset}`: choose one of {}", names.join(", ")))
+        })?;
+        Ok((found.recipe)(images_per_class))
+    }
+
+    /// The recipe that consists of these settings. What is missing of the method's own is filled in.
+    ///
+    /// # Errors
+    /// [`Error::Recipe`] with the key that is unknown or missing, or whose value does not fit.
+    pub fn of(settings: &Settings) -> Result<Recipe> {
+        settings.read::<Recipe>().and_then(Recipe::checked).map_err(|error| renamed(settings).unwrap_or(error))
+    }
+
+    /// This recipe with the settings that `changes` gives replaced.
+    ///
+    /// # Errors
+    /// As [`Recipe::of`].
+    pub fn merged(&self, changes: &Settings) -> Result<Recipe> {
+        Recipe::of(&self.settings()?.merged(changes))
+    }
+
+    /// This recipe with one key replaced: `key=value`, dots between nested keys; a bare word is a string.
+    ///
+    /// # Errors
+    /// [`Error::Recipe`] if there is no `=`, the key is unknown or the value does not fit.
+    #[cfg(feature = "toml")]
+    pub fn with(&self, assignment: &str) -> Result<Recipe> {
+        let (key, value) = assignment
+            .split_once('=')
+            .ok_or_else(|| Error::Recipe(format!("`{assignment}` is no key=value, for instance network.width=64")))?;
+        let changes = Settings::from_toml(&format!("{key} = {value}"))
+            .or_else(|_| Settings::from_toml(&format!("{key} = {value:?}")));
+        changes
+            .and_then(|changes| self.merged(&changes))
+            .map_err(|error| Error::Recipe(format!("`{assignment}`: {error}")))
+    }
+
+    /// Fills in what is missing of the method's own settings, and refuses numbers that no run can work with.
+    ///
+    /// # Errors
+    /// [`Error::Recipe`] with the key.
+    pub fn checked(self) -> Result<Recipe> {
+        // A method of one's own is not in the list; it checks its settings when it is built.
+        match KINDS.iter().find(|kind| kind.name() == self.method.name()) {
+            Some(kind) => self.checked_by(*kind),
+            None => Err(kind(self.method.name()).err().unwrap_or_else(|| Error::Recipe("no method".into()))),
+        }
+    }
+
+    /// As [`Recipe::checked`], of a recipe for this method, which need not be in the list.
+    ///
+    /// # Errors
+    /// [`Error::Recipe`] with the key.
+    pub fn checked_by(mut self, kind: &dyn Kind) -> Result<Recipe> {
+        let own = kind.complete(&self.method.own())?;
+        self.method = MethodRecipe::with_settings(kind.name(), &own);
+        self.common_fault().map_or(Ok(self), |fault| Err(Error::Recipe(fault)))
+    }
+
+    /// What is wrong with the tables that all methods share.
+    fn common_fault(&self) -> Option<String> {
+        let count = |key, value: usize| (key, value as f64, value > 0, "at least 1");
+        let measure = |key, value: f64| (key, value, value.is_finite() && value > 0.0, "a positive number");
+        let share = |key, value: f64| (key, value, (0.0..=1.0).contains(&value), "a share, 0 to 1");
+        let mut numbers = vec![
+            count("images_per_class", self.images_per_class),
+            count("network.width", self.network.width),
+            count("pool.networks", self.pool.networks),
+            count("pool.training.batch", self.pool.training.batch),
+            count("canvas.factor", self.canvas.factor),
+            count("real.batch", self.real.batch),
+            count("real.refresh", self.real.refresh),
+            count("evaluation.repeats", self.evaluation.repeats),
+            measure("pool.training.lr", self.pool.training.lr),
+            measure("canvas.lr", self.canvas.lr),
+            share("canvas.averaging", self.canvas.averaging),
+            share("sight.perturb", self.sight.perturb),
+        ];
+        if let InnerTraining::Real(inner) | InnerTraining::Synthetic(inner) = &self.sight.inner {
+            numbers.extend([
+                count("sight.inner.restart", inner.restart),
+                count("sight.inner.training.batch", inner.training.batch),
+                measure("sight.inner.training.lr", inner.training.lr),
+            ]);
+        }
+        if let Some((key, value, _, wanted)) = numbers.iter().find(|(_, _, fits, _)| !fits) {
+            return Some(format!("{key} is {value}: give it {wanted}"));
+        }
+        let too_large = i64::try_from(self.seed).is_err();
+        too_large.then(|| format!("seed {} is too large: use one below 2^63", self.seed))
+    }
+}
+
+/// That a key was renamed, if one of these settings was.
+fn renamed(settings: &Settings) -> Option<Error> {
+    let has = |key: &str| {
+        let table = format!("{key}.");
+        settings.entries().iter().any(|(found, _)| found == key || found.starts_with(&table))
+    };
+    let (old, new) = RENAMED.iter().find(|(old, _)| has(old))?;
+    Some(Error::Recipe(format!("`{old}` is now `{new}`: write that")))
+}

@@ -1,0 +1,63 @@
+//! What methods share: the engine's programs and buffers of a run ([`Stage`]), the facts that programs are traced from
+//! ([`Setting`]), and three rooms: the [canvases](canvas), the [real images](real) and the [sight](sight), which is the
+//! network that a step looks through.
+
+pub mod canvas;
+pub mod real;
+pub mod sight;
+
+use crate::{
+    data::Normalisation,
+    engine::{Executor, Limits},
+    error::Result,
+    nn::Network,
+    program::Program,
+    recipe::Recipe,
+};
+
+pub use canvas::Canvases;
+pub use sight::Sight;
+
+/// What a method works with.
+pub struct Stage {
+    /// The loaded programs and the named buffers.
+    pub exec: Executor,
+    pub setting: Setting,
+    /// Networks of the pool that are finished: the first ones.
+    pub trained: usize,
+}
+
+/// What a method knows of the recipe, the real set and the pool.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    pub recipe: Recipe,
+    pub network: Network,
+    /// Per channel, of the real images.
+    pub normalisation: Normalisation,
+    /// Rows of the real set of each class.
+    pub rows: Vec<Vec<u32>>,
+    /// Number of real images, in the buffer [`PIXELS`](crate::pool::PIXELS).
+    pub real: usize,
+    /// Networks in the pool. Their initial parameters are in the buffers [`initial`](crate::pool::initial) from the beginning, the trained ones
+    /// in [`trained`](crate::pool::trained) when they are finished.
+    pub networks: usize,
+    /// Of the engine.
+    pub limits: Limits,
+}
+
+impl Setting {
+    /// The programs of the canvases and of the sight.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) if the settings do not fit together.
+    pub fn programs(&self) -> Result<Vec<Program>> {
+        let mut programs = vec![self.keep_program()?];
+        programs.extend(self.sight_programs()?);
+        Ok(programs)
+    }
+
+    /// Number of classes.
+    pub fn classes(&self) -> usize {
+        self.rows.len()
+    }
+}

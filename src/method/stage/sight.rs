@@ -1,0 +1,152 @@
+//! The sight: the network that a matching step looks through.
+//!
+//! A window is a number of updates that share a network. When one opens, the parameters come from where
+//! [`SightRecipe`](crate::recipe::SightRecipe) says and are perhaps perturbed; or the network of the window before has
+//! learnt some batches more (a *lesson* each) and serves on.
+
+mod inner;
+mod perturb;
+
+use self::inner::Inner;
+use super::Setting;
+use crate::{
+    engine::Executor,
+    error::Result,
+    graph::{Graph, Kind},
+    pool::{initial, trained},
+    program::Program,
+    recipe::{InnerTraining, Parameters},
+    streams::Use,
+};
+
+/// The buffer of the parameters that are looked through.
+pub const THETA: &str = "sight.theta";
+
+const BETWEEN: &str = "sight.between";
+
+/// The sight in mid-run. Of its state a checkpoint holds the buffers that it names; the rest follows from the window.
+pub struct Sight {
+    inner: Option<Inner>,
+}
+
+/// A window: its number, and how many networks of the pool were finished when it was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    pub number: u64,
+    pub trained: usize,
+}
+
+impl Setting {
+    /// The programs of the sight.
+    pub(super) fn sight_programs(&self) -> Result<Vec<Program>> {
+        let mut programs = Vec::new();
+        if self.recipe.sight.kind == Parameters::Between {
+            programs.push(self.between_program()?);
+        }
+        if self.recipe.sight.perturb > 0.0 {
+            programs.push(perturb::program(self)?);
+        }
+        Ok(programs)
+    }
+
+    /// `mix initial + (1 - mix) trained`, to the network that is looked through.
+    fn between_program(&self) -> Result<Program> {
+        let g = Graph::new();
+        let [from, to] = ["sight.initial", "sight.trained"].map(|name| self.network.parameters(&g, name));
+        let mix = g.scalar("mix");
+        g.output(THETA, from * mix + to * (1.0 - mix));
+        Program::new(BETWEEN, g)
+    }
+
+    /// The network of the pool that a window takes, and how much of its initial parameters: all, as long as no network is
+    /// trained.
+    pub fn pick(&self, window: Window) -> (usize, f32) {
+        let mut draws = Use::Network.draws(self.recipe.seed, 0, window.number);
+        match window.trained {
+            0 => (draws.below(self.networks.max(1)), 1.0),
+            trained => (draws.below(trained), draws.uniform() as f32),
+        }
+    }
+}
+
+impl Sight {
+    /// Loads the programs and makes the buffers.
+    ///
+    /// # Errors
+    /// [`Error::Limit`](crate::Error::Limit) or [`Error::OutOfMemory`](crate::Error::OutOfMemory) from the engine.
+    pub fn new(exec: &mut Executor, setting: &Setting) -> Result<Sight> {
+        exec.ensure(THETA, Kind::F32, [setting.network.table().len()])?;
+        for program in setting.sight_programs()? {
+            exec.load(program)?;
+        }
+        let inner = match &setting.recipe.sight.inner {
+            InnerTraining::None => None,
+            InnerTraining::Real(recipe) => Some(Inner::on_real(exec, setting, recipe)?),
+            InnerTraining::Synthetic(recipe) => Some(Inner::on_synthetic(exec, setting, recipe)?),
+        };
+        Ok(Sight { inner })
+    }
+
+    /// Lessons before this window opens.
+    pub fn lessons(&self, number: u64) -> usize {
+        self.inner.as_ref().map_or(0, |inner| inner.lessons(number))
+    }
+
+    /// Lesson number `lesson` before the window.
+    ///
+    /// # Errors
+    /// [`Error::NonFinite`](crate::Error::NonFinite) if the network diverges; those of the engine.
+    pub async fn learn(&mut self, exec: &Executor, setting: &Setting, number: u64, lesson: usize) -> Result<()> {
+        match &mut self.inner {
+            Some(inner) => inner.learn(exec, setting, number, lesson).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Puts the network of the window into the buffer [`THETA`].
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn open(&self, exec: &Executor, setting: &Setting, window: Window) -> Result<()> {
+        let Some(inner) = &self.inner else { return place(exec, setting, window) };
+        if inner.restarts(window.number) {
+            place(exec, setting, window)?;
+            return inner.begin(exec, window.number);
+        }
+        inner.show(exec)
+    }
+
+    /// Makes again what no checkpoint holds, in a window that was open.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn reopen(&self, exec: &Executor, setting: &Setting, window: Window) -> Result<()> {
+        if self.inner.is_some() { Ok(()) } else { place(exec, setting, window) }
+    }
+
+    /// Names of the buffers that a checkpoint holds.
+    pub fn buffers(&self) -> Vec<String> {
+        self.inner.as_ref().map(Inner::buffers).unwrap_or_default()
+    }
+}
+
+/// Puts a network of its source into [`THETA`], perhaps perturbed.
+fn place(exec: &Executor, setting: &Setting, window: Window) -> Result<()> {
+    let (network, mix) = setting.pick(window);
+    match setting.recipe.sight.kind {
+        Parameters::Fresh => {
+            let mut draws = Use::SightInit.draws(setting.recipe.seed, 0, window.number);
+            exec.set_f32(THETA, &setting.network.init(&mut draws))?;
+        }
+        Parameters::Between => {
+            let bound = [("sight.initial", &*initial(network)), ("sight.trained", &*trained(network))];
+            exec.run_bound(BETWEEN, &bound, &[("mix", mix)])?;
+        }
+        Parameters::Trained | Parameters::Early { .. } if window.trained == 0 => exec.copy(&initial(network), THETA)?,
+        Parameters::Trained | Parameters::Early { .. } => exec.copy(&trained(network), THETA)?,
+    }
+    if setting.recipe.sight.perturb > 0.0 {
+        perturb::run(exec, setting, window.number)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,224 @@
+//! The recipe: everything a run depends on besides the data and the engine. Serde only; TOML files, command-line flags
+//! and `key=value` pairs merge into the same [`Settings`], and a distilled set carries them.
+//!
+//! Here are the tables that all methods share. What only one method knows stands in its own folder, behind
+//! [`MethodRecipe`]; reading and checking a recipe needs the registry of methods and is done there
+//! ([`crate::method`]).
+
+mod method;
+mod sight;
+mod training;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    error::Result,
+    nn::{
+        Architecture, ImageSize, Norm, Pooling,
+        augment::{Flavour, Strategy},
+        optim::Optimiser,
+    },
+    settings::Settings,
+};
+
+pub use crate::micro_batch::MicroBatch;
+pub use method::MethodRecipe;
+pub use sight::{InnerRecipe, InnerTraining, Parameters, SightRecipe};
+pub use training::TrainingRecipe;
+
+/// What to distil, and how. Start from a preset, change what matters.
+///
+/// ```
+/// use attar::Recipe;
+/// let recipe = Recipe::named("ncfm")?.images_per_class(5).iterations(50).seed(7);
+/// assert_eq!(Recipe::of(&recipe.settings()?)?, recipe);
+/// let wider = recipe.with("network.width=64")?;
+/// assert_eq!(wider.network.width, 64);
+/// # Ok::<(), attar::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(tsify::Tsify))]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// Stored canvases per class (IPC).
+    pub images_per_class: usize,
+    /// Passes over all classes; [`Recipe::UNTIL_STOPPED`] to go on until the caller has no more time. Methods that select
+    /// end by themselves.
+    pub iterations: usize,
+    /// Key of every random draw.
+    pub seed: u64,
+    pub labels: Labels,
+    /// Images that pass through a network at once: in the pool, in the method and in evaluation.
+    #[cfg_attr(feature = "typescript", tsify(type = "\"auto\" | number"))]
+    pub micro_batch: MicroBatch,
+    pub network: NetworkRecipe,
+    pub pool: PoolRecipe,
+    pub canvas: CanvasRecipe,
+    pub real: RealRecipe,
+    pub sight: SightRecipe,
+    #[cfg_attr(feature = "typescript", tsify(type = "MethodRecipe"))]
+    pub method: MethodRecipe,
+    pub evaluation: EvaluationRecipe,
+}
+
+/// What stands beside the images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(tsify::Tsify))]
+#[serde(rename_all = "kebab-case")]
+pub enum Labels {
+    /// The class.
+    Hard,
+    /// Class probabilities of each decoded picture, mean over the trained networks of the pool.
+    Soft,
+}
+
+/// The network that distillation looks through.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(tsify::Tsify))]
+#[serde(deny_unknown_fields)]
+pub struct NetworkRecipe {
+    /// Blocks of the ConvNet; 0 takes the field's usual depth for the image size.
+    pub depth: usize,
+    /// Channels of each block.
+    pub width: usize,
+    pub norm: Norm,
+    pub pooling: Pooling,
+}
+
+impl NetworkRecipe {
+    /// The architecture for images of this size.
+    pub fn architecture(&self, image: ImageSize) -> Architecture {
+        let depth = if self.depth == 0 { Architecture::usual_depth(image.height.min(image.width)) } else { self.depth };
+        Architecture::ConvNet { depth, width: self.width, norm: self.norm, pooling: self.pooling }
+    }
+}
+
+/// The pool of networks, trained on the real set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(tsify::Tsify))]
+#[serde(deny_unknown_fields)]
+pub struct PoolRecipe {
+    /// How many networks.
+    pub networks: usize,
+    /// Epochs each is trained for.
+    pub epochs: usize,
+    pub timing: PoolTiming,
+    pub training: TrainingRecipe,
+}
+
+/// When the pool is trained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(tsify::Tsify))]
+#[serde(rename_all = "kebab-case")]
+pub enum PoolTiming {
+    /// Before the first iteration.
+    Before,
+    /// A batch with each unit of the method after its first iteration, which begins with initial networks and looks through
+    /// trained ones as they are finished: the first canvases can be seen at once. What is not trained when the iterations
+    /// end stays so, unless the labels are to be soft.
+    Alongside,
+}
+
+/// What is stored, and how it moves.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(tsify::Tsify))]
+#[serde(deny_unknown_fields)]
+pub struct CanvasRecipe {
+    /// factor^2 small images share one canvas.
+    pub factor: usize,
+    pub init: Initialisation,
+    pub lr: f64,
+    #[cfg_attr(feature = "typescript", tsify(type = "Optimiser"))]
+    pub optimiser: Optimiser,
+    /// The rate halves when the sum of the losses has not improved for more than this many iterations.
+    pub plateau_patience: u32,
+    /// Share of the run, counted from its end, over which the canvases that are kept are averaged, 0 to 1: the weight of
+    /// iteration t grows like t^(1 / averaging - 1). 0 keeps the last ones.
+    pub averaging: f64,
+}
+
+/// The real images that canvases are compared with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(tsify::Tsify))]
+#[serde(deny_unknown_fields)]
+pub struct RealRecipe {
+    /// Real images of a class that one update is matched to, drawn without replacement.
+    pub batch: usize,
+    /// Updates for which one network and the real side's sums are kept; the real side costs most of a step.
+    pub refresh: usize,
+    /// Operations of the augmentation, common to the real and the synthetic images of an update.
+    #[cfg_attr(feature = "typescript", tsify(type = "string"))]
+    pub augment: Strategy,
+    pub flavour: Flavour,
+}
+
+/// What canvases start from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(tsify::Tsify))]
+#[serde(rename_all = "kebab-case")]
+pub enum Initialisation {
+    /// `factor^2` real images share a canvas, shrunk.
+    Mix,
+    /// One real image a canvas.
+    Random,
+    /// `clamp(N(0, 1) / 4 + 1/2, 0, 1)`.
+    Noise,
+}
+
+/// How a distilled set is judged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(tsify::Tsify))]
+#[serde(deny_unknown_fields)]
+pub struct EvaluationRecipe {
+    /// The named protocol, see [`crate::evaluate::Protocol`].
+    pub protocol: String,
+    /// Networks trained on each set.
+    pub repeats: usize,
+    /// Another width than the protocol's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub width: Option<usize>,
+    /// Other epochs than the protocol's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epochs: Option<usize>,
+    /// Another bound on the batches of one training than the protocol's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most_steps: Option<usize>,
+}
+
+impl EvaluationRecipe {
+    /// The protocol of this name as it stands.
+    pub fn named(protocol: &str, repeats: usize) -> EvaluationRecipe {
+        EvaluationRecipe { protocol: protocol.into(), repeats, width: None, epochs: None, most_steps: None }
+    }
+}
+
+impl Recipe {
+    /// More iterations than any run makes.
+    pub const UNTIL_STOPPED: usize = u32::MAX as usize;
+
+    /// With this many canvases per class.
+    #[must_use]
+    pub fn images_per_class(self, images_per_class: usize) -> Recipe {
+        Recipe { images_per_class, ..self }
+    }
+
+    /// With this many passes over all classes.
+    #[must_use]
+    pub fn iterations(self, iterations: usize) -> Recipe {
+        Recipe { iterations, ..self }
+    }
+
+    /// With this key of every random draw.
+    #[must_use]
+    pub fn seed(self, seed: u64) -> Recipe {
+        Recipe { seed, ..self }
+    }
+
+    /// The settings that it consists of.
+    ///
+    /// # Errors
+    /// [`Error::Recipe`](crate::Error::Recipe) if the seed is 2^63 or more.
+    pub fn settings(&self) -> Result<Settings> {
+        Settings::of(self)
+    }
+}

@@ -1,0 +1,63 @@
+//! Sight: the parameters that a matching step looks through.
+
+use serde::{Deserialize, Serialize};
+
+use super::TrainingRecipe;
+
+/// Which network a method looks through, a new one with each window of [`RealRecipe::refresh`](super::RealRecipe) updates.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(tsify::Tsify))]
+#[serde(deny_unknown_fields)]
+pub struct SightRecipe {
+    #[cfg_attr(feature = "typescript", tsify(type = "Parameters"))]
+    pub kind: Parameters,
+    /// The bound of the share by which the parameters are moved away, filter by filter, along two random directions
+    /// (model augmentation: Zhang et al., "Accelerating dataset distillation via model augmentation", CVPR 2023,
+    /// equation 5; published 0.09); 0 leaves them.
+    pub perturb: f64,
+    #[cfg_attr(feature = "typescript", tsify(type = "InnerTraining"))]
+    pub inner: InnerTraining,
+}
+
+/// Where the parameters come from.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Parameters {
+    /// Drawn anew; no pool is trained.
+    Fresh,
+    /// A trained network of the pool.
+    Trained,
+    /// Between a pool network's initial and trained parameters, at a point drawn uniformly (NCFM).
+    Between,
+    /// A network of a pool that is trained for this many epochs only (model augmentation).
+    Early { epochs: usize },
+}
+
+/// Whether the network that is looked through learns between windows, as one network serves several.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum InnerTraining {
+    None,
+    /// On real images (IDC).
+    Real(InnerRecipe),
+    /// On the decoded canvases as they are (DC).
+    Synthetic(InnerRecipe),
+}
+
+/// How it learns.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InnerRecipe {
+    /// Windows that one network serves before another takes its place.
+    pub restart: usize,
+    /// Batches between two windows.
+    pub steps: usize,
+    pub training: TrainingRecipe,
+}
+
+impl SightRecipe {
+    /// Looks through these parameters as they are.
+    pub fn plain(kind: Parameters) -> SightRecipe {
+        SightRecipe { kind, perturb: 0.0, inner: InnerTraining::None }
+    }
+}

@@ -1,0 +1,134 @@
+//! Checkpoints: everything a run needs to go on later.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::Distillation;
+use crate::{
+    checksum::crc32,
+    data::{Dataset, Losses},
+    engine::Engine,
+    error::{Error, Result},
+    method::{self, Kind},
+    pool::{self, PoolCursor, PoolTraining},
+    recipe::Recipe,
+    settings::{Settings, Value},
+};
+
+impl Distillation {
+    /// Everything needed to go on later, on any machine with the same data: bytes for [`Distillation::resume`].
+    pub async fn checkpoint(&self) -> Result<Vec<u8>> {
+        let whole_pool = || pool::member_buffers(self.stage.setting.networks);
+        let mut names = self.training.as_ref().map_or_else(whole_pool, PoolTraining::buffers);
+        names.extend(self.method.iter().flat_map(|method| method.buffers()));
+        let mut buffers = Vec::new();
+        for name in names {
+            let values = self.stage.exec.get_f32(&name).await?;
+            buffers.push((name, values));
+        }
+        let saved = Saved {
+            recipe: self.recipe().settings()?.entries().to_vec(),
+            fingerprint: self.data.fingerprint.clone(),
+            losses: self.losses.clone(),
+            pool: self.training.as_ref().map(PoolTraining::cursor),
+            method: self.method.as_ref().map(|method| method.cursor()),
+            buffers,
+        };
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend(postcard::to_stdvec(&saved).map_err(|error| Error::Format(error.to_string()))?);
+        bytes.extend(crc32(&bytes).to_le_bytes());
+        Ok(bytes)
+    }
+
+    /// Goes on from a checkpoint. On the same engine and build the result equals that of an uninterrupted run to the bit.
+    ///
+    /// # Errors
+    /// [`Error::Format`] if the bytes are no checkpoint or are damaged; [`Error::Data`] if the data is not what the run
+    /// began with.
+    pub fn resume(checkpoint: &[u8], data: &Dataset, engine: Arc<dyn Engine>) -> Result<Distillation> {
+        let saved = Saved::read(checkpoint)?;
+        let recipe = Recipe::of(&Settings::from_entries(saved.recipe.clone()))?;
+        Distillation::go_on(saved, method::kind(recipe.method.name())?, recipe, data, engine)
+    }
+
+    /// As [`Distillation::resume`], by a method that need not be in the list.
+    ///
+    /// # Errors
+    /// As [`Distillation::resume`].
+    pub fn resume_kind(
+        checkpoint: &[u8],
+        kind: &'static dyn Kind,
+        data: &Dataset,
+        engine: Arc<dyn Engine>,
+    ) -> Result<Distillation> {
+        let saved = Saved::read(checkpoint)?;
+        let recipe = Settings::from_entries(saved.recipe.clone()).read()?;
+        Distillation::go_on(saved, kind, recipe, data, engine)
+    }
+
+    fn go_on(
+        saved: Saved,
+        kind: &'static dyn Kind,
+        recipe: Recipe,
+        data: &Dataset,
+        engine: Arc<dyn Engine>,
+    ) -> Result<Distillation> {
+        if saved.fingerprint != data.fingerprint() {
+            return Err(Error::Data(
+                "these are not the images that the run began with: resume with the same source, size and seed".into(),
+            ));
+        }
+        let mut run = Distillation::of_kind(kind, recipe, data, engine)?;
+        if saved.losses.names() != run.loss_names() {
+            return Err(other_version());
+        }
+        run.losses = saved.losses;
+        if saved.pool.is_none() {
+            run.end_training();
+        }
+        if saved.method.is_some() && run.method.is_none() {
+            run.start_method()?;
+        }
+        for (name, values) in &saved.buffers {
+            run.stage.exec.set_f32(name, values)?;
+        }
+        if let (Some(training), Some(cursor)) = (&mut run.training, saved.pool) {
+            training.restore(cursor);
+        }
+        if let (Some(method), Some(cursor)) = (&mut run.method, &saved.method) {
+            method.restore(&mut run.stage, cursor)?;
+        }
+        Ok(run)
+    }
+}
+
+/// A checkpoint: postcard behind a magic, a checksum after it.
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    recipe: Vec<(String, Value)>,
+    fingerprint: String,
+    losses: Losses,
+    /// `None` if the pool is complete.
+    pool: Option<PoolCursor>,
+    /// `None` if the method has not begun.
+    method: Option<Vec<u8>>,
+    buffers: Vec<(String, Vec<f32>)>,
+}
+
+const MAGIC: &[u8; 8] = b"ATTARCP3";
+
+impl Saved {
+    fn read(bytes: &[u8]) -> Result<Saved> {
+        let body = bytes.len().checked_sub(4).filter(|&body| body >= MAGIC.len() && bytes.starts_with(MAGIC));
+        let body = body.ok_or_else(|| Error::Format("this is no checkpoint of a run".into()))?;
+        if crc32(&bytes[..body]).to_le_bytes() != bytes[body..] {
+            return Err(Error::Format("the checkpoint is damaged: its checksum is wrong".into()));
+        }
+        postcard::from_bytes(&bytes[MAGIC.len()..body]).map_err(|_| other_version())
+    }
+}
+
+fn other_version() -> Error {
+    Error::Format("the checkpoint was written by another version: start the run again".into())
+}

@@ -1,0 +1,99 @@
+//! What a run makes of its canvases: a distilled set, and the one that it starts from.
+
+use super::Distillation;
+use crate::{
+    data::{Dataset, Distilled, Losses, Planes, Versions},
+    engine::Limits,
+    error::{Error, Result},
+    method::{Moment, Setting, stage::canvas},
+    pool,
+    recipe::Recipe,
+};
+
+/// What the run keeps of the real set.
+pub(super) struct Facts {
+    pub classes: Vec<String>,
+    /// What the run starts from, class by class.
+    pub canvases: Vec<Vec<f32>>,
+    pub fingerprint: String,
+}
+
+impl Facts {
+    /// The facts, and the setting of a run of `recipe` on an engine with these limits.
+    pub fn new(recipe: Recipe, data: &Dataset, limits: Limits) -> Result<(Facts, Setting)> {
+        let classes = data.classes().to_vec();
+        if classes.len() < 2 {
+            return Err(Error::Data(format!("there is only {} class: distillation needs at least 2", classes.len())));
+        }
+        let network = pool::network_for(recipe.network.architecture(pool::image_size(data)), data)?;
+        let setting = Setting {
+            networks: recipe.pool.networks,
+            recipe,
+            network,
+            normalisation: data.normalisation(),
+            rows: (0..classes.len()).map(|class| data.of_class(class as u32)).collect(),
+            real: data.len(),
+            limits,
+        };
+        let image = |row: u32| data.images().get(row as usize).unwrap_or_default();
+        let canvases = canvas::initial(&setting, &classes, image)?;
+        let facts = Facts { classes, canvases, fingerprint: data.fingerprint() };
+        Ok((facts, setting))
+    }
+
+    /// The set of these canvases, class by class, each `[n, c, h, w]` in [0, 1].
+    fn distilled(&self, setting: &Setting, canvases: &[Vec<f32>], losses: Losses) -> Result<Distilled> {
+        let (image, recipe) = (setting.network.image(), &setting.recipe);
+        let recipe = match recipe.iterations {
+            Recipe::UNTIL_STOPPED => recipe.clone().iterations(losses.len()),
+            _ => recipe.clone(),
+        };
+        let labels = canvases.iter().enumerate().flat_map(|(class, values)| {
+            let count = values.len() / image.elements();
+            std::iter::repeat_n(class as u32, count)
+        });
+        Ok(Distilled {
+            labels: labels.collect(),
+            planes: Planes::U8(canvases.concat().iter().map(|value| (value * 255.0).round() as u8).collect()),
+            channels: image.channels,
+            height: image.height,
+            width: image.width,
+            soft: None,
+            classes: self.classes.clone(),
+            normalisation: setting.normalisation.clone(),
+            factor: recipe.canvas.factor as u32,
+            images_per_class: recipe.images_per_class as u32,
+            method: recipe.method.name().into(),
+            recipe: recipe.settings()?,
+            seed: recipe.seed,
+            fingerprint: self.fingerprint.clone(),
+            losses,
+            versions: Versions::default(),
+        })
+    }
+}
+
+impl Distillation {
+    /// The set of the canvases at a moment; of the initial ones before the method begins.
+    pub(super) async fn result(&self, moment: Moment) -> Result<Distilled> {
+        let Some(method) = &self.method else {
+            return self.data.distilled(&self.stage.setting, &self.data.canvases, self.losses.clone());
+        };
+        let mut canvases = Vec::new();
+        for name in method.yields(moment).canvases {
+            canvases.push(self.stage.exec.get_f32(&name).await?);
+        }
+        self.data.distilled(&self.stage.setting, &canvases, self.losses.clone())
+    }
+}
+
+/// The un-optimised initialisation that a run of this recipe starts from, as a distilled set: the baseline that shows
+/// what optimisation adds.
+///
+/// # Errors
+/// [`Error::Data`] if a class has too few images, [`Error::Recipe`] if the network does not fit them.
+pub fn initial(recipe: &Recipe, data: &Dataset) -> Result<Distilled> {
+    let limits = Limits { buffer_bytes: u64::MAX, cache_bytes: None };
+    let (facts, setting) = Facts::new(recipe.clone(), data, limits)?;
+    facts.distilled(&setting, &facts.canvases, Losses::default())
+}
