@@ -1,5 +1,7 @@
 //! A labelled image data set in memory.
 
+use std::sync::OnceLock;
+
 use serde::{Deserialize, Serialize};
 
 use super::resize;
@@ -25,6 +27,15 @@ pub struct Dataset {
     classes: Vec<String>,
     images: Images,
     labels: Vec<u32>,
+    facts: Facts,
+}
+
+/// What takes a pass over all pixels: found once, when somebody asks for it. It follows from the rest of a set, so that it
+/// counts for nothing where sets are compared, and no set takes it over from another.
+#[derive(Clone, Default)]
+struct Facts {
+    fingerprint: OnceLock<String>,
+    normalisation: OnceLock<Normalisation>,
 }
 
 /// Mean and standard deviation of each channel, of pixels in [0, 1].
@@ -117,6 +128,18 @@ impl Images {
         }
         Images::new(self.channels, self.height, self.width, pixels)
     }
+
+    /// Mean and deviation of each channel.
+    fn normalisation(&self) -> Normalisation {
+        let plane = self.height * self.width;
+        let mut counts = vec![[0u64; 256]; self.channels];
+        for (index, pixels) in self.pixels.chunks_exact(plane).enumerate() {
+            let channel = &mut counts[index % self.channels];
+            pixels.iter().for_each(|&pixel| channel[usize::from(pixel)] += 1);
+        }
+        let (mean, std) = counts.iter().map(mean_and_deviation).unzip();
+        Normalisation { mean, std }
+    }
 }
 
 impl Dataset {
@@ -140,7 +163,7 @@ impl Dataset {
         if let Some(name) = classes.iter().find(|name| !names.insert(*name)) {
             return Err(Error::Data(format!("two classes are called `{name}`: give each its own name")));
         }
-        Ok(Dataset { classes, images, labels })
+        Ok(Dataset { classes, images, labels, facts: Facts::default() })
     }
 
     /// The class names, by label.
@@ -176,7 +199,7 @@ impl Dataset {
     pub fn select(&self, rows: &[u32]) -> Result<Dataset> {
         let images = self.images.select(rows)?;
         let labels = rows.iter().map(|&row| self.labels[row as usize]).collect();
-        Ok(Dataset { classes: self.classes.clone(), images, labels })
+        Ok(Dataset { classes: self.classes.clone(), images, labels, facts: Facts::default() })
     }
 
     /// The same images with labels counted by another list of class names, such as that of the training set. Classes that
@@ -209,24 +232,21 @@ impl Dataset {
     /// [`Error::Data`] if a size is 0.
     pub fn resized(self, height: usize, width: usize) -> Result<Dataset> {
         let images = self.images.resized(height, width)?;
-        Ok(Dataset { images, ..self })
+        Ok(Dataset { images, facts: Facts::default(), ..self })
     }
 
     /// Mean and standard deviation of each channel over all pixels in [0, 1]; the deviation is at least 0.001.
     pub fn normalisation(&self) -> Normalisation {
-        let plane = self.images.height * self.images.width;
-        let mut counts = vec![[0u64; 256]; self.images.channels];
-        for (index, pixels) in self.images.pixels.chunks_exact(plane).enumerate() {
-            let channel = &mut counts[index % self.images.channels];
-            pixels.iter().for_each(|&pixel| channel[usize::from(pixel)] += 1);
-        }
-        let (mean, std) = counts.iter().map(mean_and_deviation).unzip();
-        Normalisation { mean, std }
+        self.facts.normalisation.get_or_init(|| self.images.normalisation()).clone()
     }
 
     /// A hash of class names, sizes, labels and pixels, as 32 hexadecimal digits: the same content gives the same text
     /// on every machine. It tells data sets apart; it does not protect against someone who forges one (FNV-1a, 128 bits).
     pub fn fingerprint(&self) -> String {
+        self.facts.fingerprint.get_or_init(|| self.hash()).clone()
+    }
+
+    fn hash(&self) -> String {
         let mut hash = Fnv::default();
         for class in &self.classes {
             hash.sized(class.as_bytes());
@@ -279,6 +299,14 @@ impl Fnv {
         self.bytes(bytes);
     }
 }
+
+impl PartialEq for Facts {
+    fn eq(&self, _: &Facts) -> bool {
+        true
+    }
+}
+
+impl Eq for Facts {}
 
 impl std::fmt::Debug for Images {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -345,6 +373,17 @@ mod tests {
         assert_eq!((flat.mean, flat.std), (vec![0.0], vec![1e-3]));
     }
 
+    #[test]
+    fn what_is_known_of_a_set_is_not_told_of_another() {
+        let set = two_classes();
+        let (print, norm) = (set.fingerprint(), set.normalisation());
+        assert_eq!((set.clone().fingerprint(), set.clone().normalisation()), (print.clone(), norm.clone()));
+        assert_eq!(set, two_classes());
+        for other in [set.select(&[1, 2]).unwrap(), set.resized(1, 1).unwrap()] {
+            assert!(other.fingerprint() != print && other.normalisation() != norm);
+        }
+    }
+
     /// The vectors of the FNV authors' test suite.
     #[test]
     fn hash_matches_the_published_vectors() {
@@ -359,10 +398,9 @@ mod tests {
 
     #[test]
     fn fingerprint_sees_every_part() {
-        let set = two_classes();
-        let print = set.fingerprint();
+        let print = two_classes().fingerprint();
         assert_eq!(print, two_classes().fingerprint());
-        let mut others = [set.clone(), set.clone(), set.clone(), set];
+        let mut others: [Dataset; 4] = std::array::from_fn(|_| two_classes());
         others[0].classes[0] = "c".into();
         others[1].labels[0] = 1;
         others[2].images.pixels[5] = 1;
