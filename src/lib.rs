@@ -13,6 +13,7 @@ pub mod pool;
 pub mod program;
 pub mod recipe;
 pub mod run;
+mod sealed;
 pub mod settings;
 pub mod shape;
 mod sorted;

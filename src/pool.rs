@@ -5,7 +5,6 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    checksum::crc32,
     data::{Dataset, Normalisation},
     engine::{Data, Engine, Executor},
     error::{Error, Result},
@@ -13,6 +12,7 @@ use crate::{
     nn::{Architecture, ImageSize, Network},
     program::Program,
     recipe::Recipe,
+    sealed::{Fault, Seal},
     streams::Use,
     train::{Course, Trainer, TrainingDraws, one_hot},
 };
@@ -53,7 +53,7 @@ pub struct Member {
     pub trained: Vec<f32>,
 }
 
-const MAGIC: &[u8; 8] = b"ATTARPL1";
+const SEAL: Seal = Seal { magic: b"ATTARP", versions: 1..=1 };
 
 impl PoolKey {
     /// The key of pools for this recipe and these images.
@@ -81,26 +81,22 @@ impl PoolKey {
 }
 
 impl Pool {
-    /// The pool as a file: magic, postcard, checksum.
+    /// The pool as a file.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = MAGIC.to_vec();
-        bytes.extend(postcard::to_stdvec(self).unwrap_or_default());
-        bytes.extend(crc32(&bytes).to_le_bytes());
-        bytes
+        SEAL.seal(self)
     }
 
     /// Reads what [`Pool::to_bytes`] wrote.
     ///
     /// # Errors
-    /// [`Error::Format`] if it is no pool or is damaged.
+    /// [`Error::Format`] if it is no pool, is damaged, or comes from another version.
     pub fn from_bytes(bytes: &[u8]) -> Result<Pool> {
-        let body = bytes.len().checked_sub(4).filter(|&body| body >= MAGIC.len() && bytes.starts_with(MAGIC));
-        let body = body.ok_or_else(|| Error::Format("this is no pool file: make one with `attar pool`".into()))?;
-        if crc32(&bytes[..body]).to_le_bytes() != bytes[body..] {
-            return Err(Error::Format("the pool file is damaged: its checksum is wrong".into()));
-        }
-        postcard::from_bytes(&bytes[MAGIC.len()..body])
-            .map_err(|_| Error::Format("the pool file was written by another version: train the pool again".into()))
+        let sentence = |fault| match fault {
+            Fault::Foreign => "this is no pool file: make one with `attar pool`",
+            Fault::Damaged => "the pool file is damaged: its checksum is wrong",
+            Fault::Version(_) | Fault::Body => "the pool file was written by another version: train the pool again",
+        };
+        SEAL.unseal(bytes).map_err(|fault| Error::Format(sentence(fault).into()))
     }
 }
 

@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use super::Distillation;
 use crate::{
-    checksum::crc32,
     data::{Dataset, Losses},
     engine::Engine,
     error::{Error, Result},
     method::{self, Kind},
     pool::{self, PoolCursor, PoolTraining},
     recipe::Recipe,
+    sealed::{Fault, Seal},
     settings::{Settings, Value},
 };
 
@@ -35,10 +35,7 @@ impl Distillation {
             method: self.method.as_ref().map(|method| method.cursor()),
             buffers,
         };
-        let mut bytes = MAGIC.to_vec();
-        bytes.extend(postcard::to_stdvec(&saved).map_err(|error| Error::Format(error.to_string()))?);
-        bytes.extend(crc32(&bytes).to_le_bytes());
-        Ok(bytes)
+        Ok(SEAL.seal(&saved))
     }
 
     /// Goes on from a checkpoint. On the same engine and build the result equals that of an uninterrupted run to the bit.
@@ -103,7 +100,7 @@ impl Distillation {
     }
 }
 
-/// A checkpoint: postcard behind a magic, a checksum after it.
+/// A checkpoint.
 #[derive(Serialize, Deserialize)]
 struct Saved {
     recipe: Vec<(String, Value)>,
@@ -116,16 +113,15 @@ struct Saved {
     buffers: Vec<(String, Vec<f32>)>,
 }
 
-const MAGIC: &[u8; 8] = b"ATTARCP3";
+const SEAL: Seal = Seal { magic: b"ATTARC", versions: 1..=1 };
 
 impl Saved {
     fn read(bytes: &[u8]) -> Result<Saved> {
-        let body = bytes.len().checked_sub(4).filter(|&body| body >= MAGIC.len() && bytes.starts_with(MAGIC));
-        let body = body.ok_or_else(|| Error::Format("this is no checkpoint of a run".into()))?;
-        if crc32(&bytes[..body]).to_le_bytes() != bytes[body..] {
-            return Err(Error::Format("the checkpoint is damaged: its checksum is wrong".into()));
-        }
-        postcard::from_bytes(&bytes[MAGIC.len()..body]).map_err(|_| other_version())
+        SEAL.unseal(bytes).map_err(|fault| match fault {
+            Fault::Foreign => Error::Format("this is no checkpoint of a run".into()),
+            Fault::Damaged => Error::Format("the checkpoint is damaged: its checksum is wrong".into()),
+            Fault::Version(_) | Fault::Body => other_version(),
+        })
     }
 }
 
