@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use crate::{
-    data::{Dataset, Distilled, Normalisation, rows_of},
+    data::{Dataset, Distilled, Normalisation, SoftLabels, rows_of},
     engine::{Data, Engine, Executor},
     error::{Error, Result},
     graph::{Graph, Kind},
@@ -144,18 +144,28 @@ enum Images {
 
 impl From<&Distilled> for TrainingSet {
     fn from(set: &Distilled) -> TrainingSet {
-        let factor = set.factor as usize;
+        let (factor, classes) = (set.factor as usize, set.classes.len());
         let sources = decode::sources(set.len(), factor);
         let labels: Vec<u32> = sources.iter().map(|&canvas| set.labels[canvas as usize]).collect();
         TrainingSet {
-            classes: set.classes.len(),
+            classes,
             image: ImageSize { channels: set.channels, height: set.height, width: set.width },
             normalisation: set.normalisation.clone(),
             factor,
             images: Images::Canvases(set.images_f32().into_owned()),
-            targets: set.soft.clone().unwrap_or_else(|| one_hot(&labels, set.classes.len())),
+            targets: match &set.soft {
+                None => one_hot(&labels, classes),
+                Some(SoftLabels::Images(rows)) => of_canvases(rows, classes, &sources),
+                Some(SoftLabels::Pictures(rows)) => rows.clone(),
+            },
         }
     }
+}
+
+/// The rows `[n, classes]` of the canvases that pictures come from: `[pictures, classes]`.
+fn of_canvases(rows: &[f32], classes: usize, sources: &[u32]) -> Vec<f32> {
+    let row = |&canvas: &u32| &rows[canvas as usize * classes..][..classes];
+    sources.iter().flat_map(row).copied().collect()
 }
 
 impl TrainingSet {
@@ -200,30 +210,34 @@ impl TrainingSet {
     }
 }
 
-/// `images_per_class` random real images of each class, as the baseline of a distilled set.
+/// Random real images, `counts` of each class, as the baseline of a distilled set.
 ///
 /// # Errors
-/// [`Error::Data`] if a class has fewer.
-pub fn random_real(data: &Dataset, images_per_class: usize, seed: u64) -> Result<Dataset> {
-    data.select(&random_rows(data.classes(), data.labels(), images_per_class, seed)?)
+/// [`Error::Data`] if a class has fewer, or there is not one count a class.
+pub fn random_real(data: &Dataset, counts: &[usize], seed: u64) -> Result<Dataset> {
+    data.select(&random_rows(data.classes(), data.labels(), counts, seed)?)
 }
 
 /// The rows of the images that [`random_real`] chooses, class by class, for whoever holds the images.
 ///
 /// # Errors
 /// As [`random_real`].
-pub fn random_rows(classes: &[String], labels: &[u32], images_per_class: usize, seed: u64) -> Result<Vec<u32>> {
+pub fn random_rows(classes: &[String], labels: &[u32], counts: &[usize], seed: u64) -> Result<Vec<u32>> {
+    if counts.len() != classes.len() {
+        let (counts, classes) = (counts.len(), classes.len());
+        return Err(Error::Data(format!("{counts} numbers of images are not one for each of {classes} classes")));
+    }
     let mut chosen = Vec::new();
-    for (class, name) in classes.iter().enumerate() {
+    for (class, (name, &count)) in classes.iter().zip(counts).enumerate() {
         let rows = rows_of(labels, class as u32);
-        if rows.len() < images_per_class {
+        if rows.len() < count {
             return Err(Error::Data(format!(
-                "class `{name}` has only {} images, fewer than the {images_per_class} asked for: ask for fewer images per class",
+                "class `{name}` has only {} images, fewer than the {count} asked for: ask for fewer images per class",
                 rows.len()
             )));
         }
         let order = Use::RandomReal.draws(seed, class, 0).permutation(rows.len());
-        chosen.extend(order.iter().take(images_per_class).map(|&index| rows[index as usize]));
+        chosen.extend(order.iter().take(count).map(|&index| rows[index as usize]));
     }
     Ok(chosen)
 }

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use attar::data::{
-    Dataset, Distilled, IdxFiles, Images, Losses, Normalisation, Planes, Source, Versions, container, fit,
+    Dataset, Distilled, IdxFiles, Images, Losses, Normalisation, Planes, SoftLabels, Source, Versions, container, fit,
     from_idx_bytes, png_grid, read_idx_dir, split_per_class,
 };
 use attar::settings::Value;
@@ -25,14 +25,22 @@ fn settings() -> impl Strategy<Value = Settings> {
     vec(("[a-c]([.][a-c]){0,2}", value), 0..4).prop_map(Settings::from_entries)
 }
 
-/// The losses of up to three units.
+/// Up to three losses of up to three units.
 fn losses() -> impl Strategy<Value = Losses> {
-    let units = vec((any::<u32>(), -9f32..9.0, -9f32..9.0), 0..4);
-    units.prop_map(|units| {
-        let mut losses = Losses::new(["matching", "calibration"]);
-        units.iter().for_each(|&(unit, matching, calibration)| losses.push(unit, &[matching, calibration]));
-        losses
+    (vec(".{0,9}", 0..4), vec(any::<u32>(), 0..4)).prop_flat_map(|(names, units)| {
+        let values = vec(any::<f32>().prop_filter("numbers", |value| !value.is_nan()), names.len() * units.len());
+        values.prop_map(move |values| Losses::of(names.clone(), units.clone(), values).unwrap())
     })
+}
+
+/// Probabilities for `n` images of a factor.
+fn soft(n: usize, factor: usize, classes: usize) -> impl Strategy<Value = Option<SoftLabels>> {
+    let values = |rows: usize| vec(0.0f32..=1.0, rows * classes);
+    prop_oneof![
+        Just(None),
+        values(n).prop_map(|values| Some(SoftLabels::Images(values))),
+        values(n * factor * factor).prop_map(|values| Some(SoftLabels::Pictures(values))),
+    ]
 }
 
 /// Any distilled set of up to 5 images of up to 3 x 3 pixels.
@@ -44,29 +52,32 @@ fn distilled() -> impl Strategy<Value = Distilled> {
             vec(any::<u8>(), values).prop_map(Planes::U8),
             vec(-0.5f32..1.5, values).prop_map(Planes::F32),
         ];
-        let labels = vec(0..classes as u32, n);
-        let soft = proptest::option::of(vec(0.0f32..=1.0, n * classes));
+        let factor = height.min(width);
+        let (labels, soft) = (vec(0..classes as u32, n), soft(n, factor, classes));
         let losses = losses();
         let normalisation = (vec(-1f32..2.0, channels), vec(0.001f32..2.0, channels));
-        let rest = (vec(".{0,12}", classes), settings(), any::<u64>(), any::<u32>());
+        let rest = (vec(".{0,12}", classes), settings(), settings(), any::<u64>(), any::<u32>());
         (planes, labels, soft, losses, normalisation, rest).prop_map(
-            move |(planes, labels, soft, losses, (mean, std), (classes, recipe, seed, images_per_class))| Distilled {
-                planes,
-                channels,
-                height,
-                width,
-                labels,
-                soft,
-                classes,
-                normalisation: Normalisation { mean, std },
-                factor: 1,
-                images_per_class,
-                method: "ncfm".into(),
-                recipe,
-                seed,
-                fingerprint: "00".repeat(16),
-                losses,
-                versions: Versions::default(),
+            move |(planes, labels, soft, losses, (mean, std), (classes, recipe, extras, seed, images_per_class))| {
+                Distilled {
+                    planes,
+                    channels,
+                    height,
+                    width,
+                    labels,
+                    soft,
+                    classes,
+                    normalisation: Normalisation { mean, std },
+                    factor: factor as u32,
+                    images_per_class,
+                    method: "ncfm".into(),
+                    recipe,
+                    extras,
+                    seed,
+                    fingerprint: "00".repeat(16),
+                    losses,
+                    versions: Versions::default(),
+                }
             },
         )
     })
@@ -110,13 +121,24 @@ proptest! {
 
     /// Random content behind a right prefix and checksum.
     #[test]
-    fn random_headers_never_panic(length in 0u32..300, content in vec(any::<u8>(), 0..300)) {
-        let mut bytes = b"ATTAR\0\x01\0".to_vec();
-        bytes.extend(length.to_le_bytes());
-        bytes.extend(content);
-        bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
-        if let Ok(set) = container::read(&bytes) {
+    fn random_bodies_never_panic(format in 2u8..=3, content in vec(any::<u8>(), 0..300)) {
+        if let Ok(set) = container::read(&sealed(format, &content)) {
             prop_assert!(set.check().is_ok());
+        }
+    }
+
+    /// Golden files with any byte changed and a right checksum.
+    #[test]
+    fn damage_behind_a_right_checksum_never_panics(format in 2u8..=3, at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+        let mut bytes = std::fs::read(golden_path(format.into())).unwrap();
+        let end = bytes.len() - 4;
+        let at = at.index(end);
+        bytes[at] = byte;
+        bytes.truncate(end);
+        bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
+        match container::read(&bytes) {
+            Ok(set) => prop_assert!(set.check().is_ok()),
+            Err(error) => prop_assert!(matches!(error, Error::Format(_)), "{}", error),
         }
     }
 
@@ -219,6 +241,13 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+/// A file of this body, with a right checksum.
+fn sealed(format: u8, body: &[u8]) -> Vec<u8> {
+    let mut bytes = [b"ATTAR\0", &[format, 0][..], body].concat();
+    bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
+    bytes
+}
+
 fn read_idx(images: &[u8], labels: &[u8], zip: bool) -> Result<Source, Error> {
     let (images, labels) = if zip { (gzip(images), gzip(labels)) } else { (images.to_vec(), labels.to_vec()) };
     let files = IdxFiles {
@@ -232,26 +261,21 @@ fn read_idx(images: &[u8], labels: &[u8], zip: bool) -> Result<Source, Error> {
 }
 
 /// The set that `tests/golden/v2.attar` was written from, by version 0.1.0.
-fn golden() -> Distilled {
+fn golden_2() -> Distilled {
     Distilled {
         planes: Planes::F32((0..24).map(|i| i as f32 / 16.0 - 0.25).collect()),
         channels: 3,
         height: 2,
         width: 2,
         labels: vec![0, 1],
-        soft: Some([0.75, 0.25, 0.125, 0.875].repeat(4)),
+        soft: Some(SoftLabels::Pictures([0.75, 0.25, 0.125, 0.875].repeat(4))),
         classes: vec!["T-shirt/top".into(), "été".into()],
         normalisation: Normalisation { mean: vec![0.25, 0.5, 0.75], std: vec![0.5, 0.25, 0.125] },
         factor: 2,
         images_per_class: 1,
         method: "ncfm".into(),
-        recipe: Settings::from_entries(vec![
-            ("images_per_class".into(), Value::Integer(1)),
-            ("method.name".into(), Value::Text("ncfm".into())),
-            ("method.loss_scale".into(), Value::Float(300.0)),
-            ("pool.milestones".into(), Value::Numbers(vec![0.5, 0.75])),
-            ("quiet".into(), Value::Boolean(true)),
-        ]),
+        recipe: golden_recipe(),
+        extras: Settings::default(),
         seed: u64::MAX,
         fingerprint: "6c62272e07bb014262b821756295c58d".into(),
         losses: Losses::of(
@@ -264,13 +288,76 @@ fn golden() -> Distilled {
     }
 }
 
+/// The set that `tests/golden/v3.attar` was written from: all that format 3 can say and format 2 could not, besides.
+fn golden_3() -> Distilled {
+    Distilled {
+        planes: Planes::F32((0..36).map(|i| i as f32 / 16.0 - 0.25).collect()),
+        labels: vec![1, 0, 1],
+        soft: Some(SoftLabels::Images([0.75, 0.25, 0.0].repeat(3))),
+        classes: ["T-shirt/top", "été", "none of these"].map(String::from).into(),
+        images_per_class: 2,
+        method: "tesla".into(),
+        extras: Settings::from_entries(vec![
+            ("lr".into(), Value::Float(0.015_625)),
+            ("privacy.epsilon".into(), Value::Integer(8)),
+            ("privacy.orders".into(), Value::Numbers(vec![1.5, 2.0])),
+        ]),
+        losses: Losses::of(["trajectory".into()].into(), vec![1, 2, 900], vec![0.1, -3.5, f32::MAX]).unwrap(),
+        versions: Versions { attar: "0.1.0".into(), format: 3 },
+        ..golden_2()
+    }
+}
+
+fn golden_recipe() -> Settings {
+    Settings::from_entries(vec![
+        ("images_per_class".into(), Value::Integer(1)),
+        ("method.name".into(), Value::Text("ncfm".into())),
+        ("method.loss_scale".into(), Value::Float(300.0)),
+        ("pool.milestones".into(), Value::Numbers(vec![0.5, 0.75])),
+        ("quiet".into(), Value::Boolean(true)),
+    ])
+}
+
 fn golden_path(format: u16) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/v{format}.attar"))
 }
 
 #[test]
 fn every_format_is_still_read() {
-    assert_eq!(container::read(&std::fs::read(golden_path(2)).unwrap()).unwrap(), golden());
+    for set in [golden_2(), golden_3()] {
+        let bytes = std::fs::read(golden_path(set.versions.format)).unwrap();
+        assert_eq!(container::read(&bytes).unwrap(), set);
+    }
+}
+
+/// What was read from an old file is written as a new one, and nothing of it is lost.
+#[test]
+fn an_old_set_is_written_in_the_new_format() {
+    let old = golden_2();
+    let new = container::read(&container::write(&old).unwrap()).unwrap();
+    let versions = Versions { format: container::FORMAT, ..old.versions.clone() };
+    assert_eq!(new, Distilled { versions, ..old });
+}
+
+/// Ten small images are a few kilobytes, and what is said about them is not to cost as much again, however long the run.
+#[test]
+fn recipe_and_history_are_a_small_part_of_a_file() {
+    let mut draws = attar::rng::Draws::new(1, 0, 0);
+    let mut losses = Losses::new(["matching", "calibration"]);
+    for unit in 1..=20_000u32 {
+        let falling = 30.0 + 3000.0 / f64::from(unit + 100);
+        losses.push(unit, &[draws.range(falling - 2.0, falling + 2.0) as f32, draws.range(2.0, 2.3) as f32]);
+    }
+    let size = |recipe, losses| {
+        let set = Distilled { recipe, losses, ..golden_2() };
+        container::write(&set).unwrap().len()
+    };
+    let bare = size(Settings::default(), Losses::default());
+    let recipe = attar::Recipe::ncfm().settings().unwrap();
+    let with_recipe = size(recipe.clone(), Losses::default());
+    let whole = size(recipe, losses.history());
+    assert!(with_recipe - bare < 700, "the recipe takes {} bytes", with_recipe - bare);
+    assert!(whole - with_recipe < 1000, "the history takes {} bytes", whole - with_recipe);
 }
 
 /// Makes the golden file of a new format: `cargo test --release --test data -- --ignored`. Never rewrites one.
@@ -279,7 +366,7 @@ fn every_format_is_still_read() {
 fn write_a_golden_file() {
     let path = golden_path(container::FORMAT);
     assert!(!path.exists(), "{} is there; a released format never changes", path.display());
-    std::fs::write(path, container::write(&golden()).unwrap()).unwrap();
+    std::fs::write(path, container::write(&golden_3()).unwrap()).unwrap();
 }
 
 #[test]

@@ -224,7 +224,7 @@ fn soft_labels_are_probabilities_that_agree_with_the_class() {
     let data = squares(1);
     let soft = recipe().with("labels=soft").expect("a known key");
     let set = finish(&mut Distillation::new(soft, &data, engine()).expect("the recipe fits"));
-    let labels = set.soft.as_ref().expect("asked for");
+    let labels = set.soft.as_ref().expect("asked for").values();
     assert_eq!(labels.len(), set.len() * 4 * 3);
     for (picture, row) in labels.chunks(3).enumerate() {
         assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-5);

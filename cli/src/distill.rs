@@ -204,8 +204,8 @@ impl<'a> Room<'a> {
         }
         dir.complete()?;
         let (test, whole) = (self.source.test.len(), self.source.train.len());
-        let sizes = Sizes { per_class: set.images_per_class, test, whole };
-        self.console.result(&report, &report.text(sizes, &dir.grid().display().to_string()))
+        let sizes = Sizes { per_class: format::span(&set.counts()), test, whole };
+        self.console.result(&report, &report.text(&sizes, &dir.grid().display().to_string()))
     }
 
     fn report(&self, dir: &RunDir, run: &RunFile, set: &Distilled) -> DistillReport {
@@ -214,7 +214,7 @@ impl<'a> Room<'a> {
             method: set.method.clone(),
             engine: self.engine.name().into(),
             images_per_class: set.images_per_class,
-            iterations: set.losses.len(),
+            iterations: set.losses.units().last().map_or(0, |&unit| unit as usize),
             seed: set.seed,
             file: file.display().to_string(),
             seconds: Seconds { pool: run.spent.pool, distill: run.spent.distill, evaluate: 0.0 },

@@ -16,6 +16,7 @@ use crate::{
     args::EvaluateArgs,
     console::Console,
     failure::{Failure, Result},
+    format,
     progress::{Goal, Meter},
     report::{Accuracies, EvaluateReport, Figure, Sizes},
     signals::Signals,
@@ -51,8 +52,8 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<()> {
         accuracy,
     };
     let whole = real.train.as_ref().map_or(0, Dataset::len);
-    let sizes = Sizes { per_class: set.images_per_class, test: real.test.len(), whole };
-    console.result(&report, &accuracy.table(&report.protocol, sizes))
+    let sizes = Sizes { per_class: format::span(&set.counts()), test: real.test.len(), whole };
+    console.result(&report, &accuracy.table(&report.protocol, &sizes))
 }
 
 /// The file's own recipe with the flags' changes to how it is judged.
@@ -110,14 +111,14 @@ pub struct Baselines<'a> {
 impl<'a> Baselines<'a> {
     /// The baselines of a run of `recipe` on `train`.
     pub fn of_run(train: &'a Dataset, recipe: &Recipe) -> LibraryResult<Baselines<'a>> {
-        let random = random_real(train, recipe.images_per_class, recipe.seed)?;
+        let random = random_real(train, &vec![recipe.images_per_class; train.classes().len()], recipe.seed)?;
         let initial = Some(run::initial(recipe, train)?);
         Ok(Baselines { train, normalisation: train.normalisation(), random, initial })
     }
 
     /// The baselines of a file; its initialisation only if it was made from `train`, by a recipe that can be read.
     fn of_file(train: &'a Dataset, set: &Distilled, seed: u64) -> LibraryResult<Baselines<'a>> {
-        let random = random_real(train, set.images_per_class as usize, seed)?;
+        let random = random_real(train, &set.counts(), seed)?;
         let recipe = Recipe::of(&set.recipe).ok().filter(|_| train.fingerprint() == set.fingerprint);
         let initial = recipe.map(|recipe| run::initial(&recipe, train)).transpose()?;
         Ok(Baselines { train, normalisation: train.normalisation(), random, initial })

@@ -41,6 +41,14 @@ pub fn rate(per_second: f64) -> String {
     }
 }
 
+/// `10`, or `3 to 7`: the least and the most of these.
+pub fn span(counts: &[usize]) -> String {
+    match (counts.iter().min(), counts.iter().max()) {
+        (Some(least), Some(most)) if least < most => format!("{least} to {most}"),
+        (_, most) => most.unwrap_or(&0).to_string(),
+    }
+}
+
 /// `matching 2.3026, calibration 0.5000`.
 pub fn losses(names: &[String], values: &[f32]) -> String {
     let each: Vec<String> = names.iter().zip(values).map(|(name, value)| format!("{name} {value:.4}")).collect();

@@ -2,7 +2,7 @@
 
 use attar::{
     Distilled, Settings,
-    data::{Losses, Planes},
+    data::{Losses, Planes, SoftLabels},
 };
 use serde::Serialize;
 
@@ -23,16 +23,20 @@ struct Inspected<'a> {
     classes: &'a [String],
     images: usize,
     images_per_class: u32,
+    /// Images of each class.
+    counts: Vec<usize>,
     channels: usize,
     height: usize,
     width: usize,
     factor: u32,
     /// `u8` or `f32`.
     pixels: &'static str,
-    /// `hard` or `soft`.
+    /// `hard`, `soft` if each picture has its own, or `soft-per-image`.
     labels: &'static str,
     losses: &'a Losses,
     recipe: &'a Settings,
+    /// What else the method found.
+    extras: &'a Settings,
 }
 
 pub fn run(args: &InspectArgs, console: &Console) -> Result<()> {
@@ -59,14 +63,20 @@ impl<'a> Inspected<'a> {
             classes: &set.classes,
             images: set.len(),
             images_per_class: set.images_per_class,
+            counts: set.counts(),
             channels: set.channels,
             height: set.height,
             width: set.width,
             factor: set.factor,
             pixels: if matches!(set.planes, Planes::U8(_)) { "u8" } else { "f32" },
-            labels: if set.soft.is_some() { "soft" } else { "hard" },
+            labels: match set.soft {
+                None => "hard",
+                Some(SoftLabels::Pictures(_)) => "soft",
+                Some(SoftLabels::Images(_)) => "soft-per-image",
+            },
             losses: &set.losses,
             recipe: &set.recipe,
+            extras: &set.extras,
         }
     }
 
@@ -76,13 +86,15 @@ impl<'a> Inspected<'a> {
             ("made by", format!("Attar {}, {}, seed {}", self.attar, self.method, self.seed)),
             ("format", self.format.to_string()),
             ("classes", format!("{}: {}", self.classes.len(), self.classes.join(", "))),
-            ("images", format!("{}, {} a class, {}", self.images, self.images_per_class, self.size())),
+            ("images", format!("{}, {} a class, {}", self.images, format::span(&self.counts), self.size())),
             ("factor", self.factor_in_words()),
             ("labels", self.labels.into()),
             ("made from", self.fingerprint.into()),
             ("losses", self.losses_in_short()),
         ];
-        format!("{}\nrecipe:\n\n{}", format::table(&rows), recipe)
+        let extras = self.extras.to_toml();
+        let extras = if extras.is_empty() { extras } else { format!("\nfound besides:\n\n{extras}") };
+        format!("{}{extras}\nrecipe:\n\n{recipe}", format::table(&rows))
     }
 
     fn size(&self) -> String {

@@ -71,9 +71,10 @@ pub struct Figure {
 }
 
 /// The sizes that an accuracy table names.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Sizes {
-    pub per_class: u32,
+    /// Images of the distilled set, in words.
+    pub per_class: String,
     pub test: usize,
     pub whole: usize,
 }
@@ -93,7 +94,7 @@ impl std::fmt::Display for Figure {
 
 impl Accuracies {
     /// A heading and a line for each accuracy.
-    pub fn table(&self, protocol: &str, sizes: Sizes) -> String {
+    pub fn table(&self, protocol: &str, sizes: &Sizes) -> String {
         let Sizes { per_class, test, whole } = sizes;
         let rows = [
             (format!("  distilled, {per_class} a class"), Some(self.distilled)),
@@ -113,7 +114,7 @@ impl Accuracies {
 
 impl DistillReport {
     /// The result for people. `picture` is the path of the grid.
-    pub fn text(&self, sizes: Sizes, picture: &str) -> String {
+    pub fn text(&self, sizes: &Sizes, picture: &str) -> String {
         let Bytes { source, file } = self.bytes;
         let ratio = source as f64 / (file as f64).max(1.0);
         let rows = [
@@ -171,7 +172,7 @@ mod tests {
 
     #[test]
     fn people_get_aligned_columns() {
-        let sizes = Sizes { per_class: 10, test: 2000, whole: 10_000 };
+        let sizes = Sizes { per_class: "10".into(), test: 2000, whole: 10_000 };
         let expected = "\
 accuracy on 2000 test images (protocol quick; 3 networks each, mean ± deviation)
   distilled, 10 a class        0.7500 ± 0.0100
@@ -185,7 +186,7 @@ made by  ncfm, 60 iterations, seed 7, on cpu
 file     out/x/distilled.attar
 picture  out/x/grid.png
 ";
-        assert_eq!(report().text(sizes, "out/x/grid.png"), expected);
+        assert_eq!(report().text(&sizes, "out/x/grid.png"), expected);
     }
 
     #[test]

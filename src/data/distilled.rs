@@ -30,6 +30,24 @@ impl Planes {
     }
 }
 
+/// Class probabilities (not logits): what networks are trained towards instead of the classes themselves.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SoftLabels {
+    /// A row an image, which all its pictures share: `[n, classes]`.
+    Images(Vec<f32>),
+    /// A row a decoded picture: `[n factor^2, classes]`, tile-major as [`decode`](crate::nn::decode::decode) gives them.
+    Pictures(Vec<f32>),
+}
+
+impl SoftLabels {
+    /// All probabilities, row-major.
+    pub fn values(&self) -> &[f32] {
+        match self {
+            SoftLabels::Images(values) | SoftLabels::Pictures(values) => values,
+        }
+    }
+}
+
 /// What made a distilled set and how it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Versions {
@@ -57,26 +75,28 @@ pub struct Distilled {
     pub channels: usize,
     pub height: usize,
     pub width: usize,
-    /// One class an image.
+    /// One class an image. Classes may have different numbers of images, in any order.
     pub labels: Vec<u32>,
-    /// Class probabilities (not logits) of each decoded picture, `[n factor^2, classes]`, tile-major as
-    /// [`decode`](crate::nn::decode::decode) gives them.
-    pub soft: Option<Vec<f32>>,
+    /// What the images are trained towards, if not towards their classes.
+    pub soft: Option<SoftLabels>,
     /// The class names, by label.
     pub classes: Vec<String>,
     /// Of the real training images; networks see `(pixel - mean) / std`.
     pub normalisation: Normalisation,
     /// Multi-formation: each image is a canvas of `factor * factor` smaller ones. 1 if it is only itself.
     pub factor: u32,
+    /// The number asked for; [`counts`](Distilled::counts) tells how many there are.
     pub images_per_class: u32,
     /// Name of the method.
     pub method: String,
     /// The recipe.
     pub recipe: Settings,
+    /// What else the method found, by name, such as the rate at which networks are to be trained on the set.
+    pub extras: Settings,
     pub seed: u64,
     /// [`Dataset::fingerprint`](super::Dataset::fingerprint) of the real training set.
     pub fingerprint: String,
-    /// Of the iterations of the run.
+    /// Of the iterations of the run, as [`Losses::history`] gives them.
     pub losses: Losses,
     pub versions: Versions,
 }
@@ -90,6 +110,17 @@ impl Distilled {
     /// Whether there are no images, which [`check`](Distilled::check) refuses.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
+    }
+
+    /// Number of images of each class.
+    pub fn counts(&self) -> Vec<usize> {
+        let mut counts = vec![0; self.classes.len()];
+        for &label in &self.labels {
+            if let Some(count) = counts.get_mut(label as usize) {
+                *count += 1;
+            }
+        }
+        counts
     }
 
     /// `[n, c, h, w]`.
@@ -150,13 +181,16 @@ impl Distilled {
 
     fn soft_fault(&self) -> Option<String> {
         let (soft, n, classes) = (self.soft.as_ref()?, self.len(), self.classes.len());
-        let pictures = (self.factor as usize).checked_pow(2).and_then(|tiles| tiles.checked_mul(n));
-        if pictures.and_then(|pictures| pictures.checked_mul(classes)) != Some(soft.len()) {
-            let found = soft.len();
-            let factor = self.factor;
+        let rows = match soft {
+            SoftLabels::Images(_) => Some(n),
+            SoftLabels::Pictures(_) => (self.factor as usize).checked_pow(2).and_then(|tiles| tiles.checked_mul(n)),
+        };
+        let values = soft.values();
+        if rows.and_then(|rows| rows.checked_mul(classes)) != Some(values.len()) {
+            let (found, factor) = (values.len(), self.factor);
             return Some(format!("{n} images of factor {factor} and {classes} classes are not {found} soft labels"));
         }
-        let bad = soft.iter().find(|value| !(0.0..=1.0).contains(*value))?;
+        let bad = values.iter().find(|value| !(0.0..=1.0).contains(*value))?;
         Some(format!("a soft label of {bad} is not a probability"))
     }
 
@@ -171,6 +205,7 @@ impl Distilled {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::settings::Value;
 
     /// Two classes with two images each, 1 x 2 pixels.
     pub(in crate::data) fn example() -> Distilled {
@@ -180,13 +215,14 @@ pub(super) mod tests {
             height: 1,
             width: 2,
             labels: vec![0, 0, 1, 1],
-            soft: Some(vec![1.0, 0.0, 0.75, 0.25, 0.5, 0.5, 0.0, 1.0]),
+            soft: Some(SoftLabels::Images(vec![1.0, 0.0, 0.75, 0.25, 0.5, 0.5, 0.0, 1.0])),
             classes: vec!["T-shirt/top".into(), "Ankle boot".into()],
             normalisation: Normalisation { mean: vec![0.25], std: vec![0.5] },
             factor: 1,
             images_per_class: 2,
             method: "ncfm".into(),
             recipe: Settings::default(),
+            extras: Settings::from_entries(vec![("lr".into(), Value::Float(0.02))]),
             seed: 7,
             fingerprint: "0123456789abcdef0123456789abcdef".into(),
             losses: Losses::of(vec!["matching".into(), "calibration".into()], vec![0], vec![2.0, 1.5]).unwrap(),
@@ -203,6 +239,15 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn classes_are_counted() {
+        let mut set = example();
+        assert_eq!(set.counts(), [2, 2]);
+        set.classes.push("Bag".into());
+        set.labels = vec![1, 0, 1, 1];
+        assert_eq!(set.counts(), [1, 3, 0]);
+    }
+
+    #[test]
     fn parts_that_do_not_fit_are_refused() {
         let spoilers: [fn(&mut Distilled); 10] = [
             |set| set.labels.truncate(3),
@@ -210,8 +255,8 @@ pub(super) mod tests {
             |set| set.labels[0] = 2,
             |set| set.width = usize::MAX,
             |set| set.planes = Planes::F32(vec![f32::NAN; 8]),
-            |set| set.soft.as_mut().unwrap()[0] = 1.5,
-            |set| set.soft.as_mut().unwrap().truncate(7),
+            |set| set.soft = Some(SoftLabels::Images([[1.5, 0.0]; 4].concat())),
+            |set| set.soft = Some(SoftLabels::Pictures([[0.5, 0.5]; 5].concat())),
             |set| set.normalisation.std[0] = 0.0,
             |set| set.normalisation.mean.clear(),
             |set| set.factor = 2,

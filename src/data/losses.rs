@@ -32,6 +32,9 @@ struct Parts {
 }
 
 impl Losses {
+    /// Units that [`history`](Losses::history) keeps at most.
+    pub const HISTORY: usize = 256;
+
     /// No units yet, of losses of these names.
     pub fn new<S: Into<String>>(names: impl IntoIterator<Item = S>) -> Losses {
         Losses { names: names.into_iter().map(Into::into).collect(), ..Losses::default() }
@@ -100,11 +103,33 @@ impl Losses {
         (0..self.len()).map(|index| self.point(index))
     }
 
+    /// The same in few bytes, for those who look back: at most [`Losses::HISTORY`] units, each with the mean since the one
+    /// before, of 12 significant bits.
+    #[must_use]
+    pub fn history(&self) -> Losses {
+        let stretch = self.len().div_ceil(Losses::HISTORY).max(1);
+        let mut history = Losses::new(self.names.clone());
+        for start in (0..self.len()).step_by(stretch) {
+            let rows: Vec<&[f32]> = self.iter().skip(start).take(stretch).map(|(_, values)| values).collect();
+            let sum = |column: usize| rows.iter().map(|row| f64::from(row[column])).sum::<f64>();
+            let means = (0..self.names.len()).map(|column| rounded((sum(column) / rows.len() as f64) as f32));
+            history.push(self.units[start + rows.len() - 1], &means.collect::<Vec<_>>());
+        }
+        history
+    }
+
     /// The values of the loss of this name, in order; `None` if there is no such loss.
     pub fn column(&self, name: &str) -> Option<impl ExactSizeIterator<Item = f32> + '_> {
         let column = self.names.iter().position(|other| other == name)?;
         Some(self.iter().map(move |(_, values)| values[column]))
     }
+}
+
+/// The nearest number of 12 significant bits.
+fn rounded(value: f32) -> f32 {
+    const BITS_LEFT_OUT: u32 = f32::MANTISSA_DIGITS - 12;
+    let half = 1 << (BITS_LEFT_OUT - 1);
+    if value.is_finite() { f32::from_bits((value.to_bits() + half) >> BITS_LEFT_OUT << BITS_LEFT_OUT) } else { value }
 }
 
 impl TryFrom<Parts> for Losses {
@@ -130,6 +155,22 @@ mod tests {
         assert!(losses.column("trajectory").is_none());
         let nameless = Losses::of(vec![], vec![1, 2], vec![]).unwrap();
         assert_eq!(nameless.iter().collect::<Vec<_>>(), [(1, &[][..]), (2, &[])]);
+    }
+
+    #[test]
+    fn a_history_is_short_and_near() {
+        let mut losses = Losses::new(["matching"]);
+        (1..=1000).for_each(|unit| losses.push(unit, &[unit as f32 / 3.0]));
+        let history = losses.history();
+        assert_eq!((history.len(), history.units()[0], history.units().last()), (250, 4, Some(&1000)));
+        for (unit, values) in history.iter() {
+            let mean = (unit as f32 - 1.5) / 3.0;
+            assert!((values[0] / mean - 1.0).abs() <= 1.0 / 4096.0, "{} for {mean}", values[0]);
+            assert!(values[0].to_bits().trailing_zeros() >= 12);
+        }
+        assert_eq!(history.history(), history);
+        assert_eq!(rounded(f32::NAN).to_bits(), f32::NAN.to_bits());
+        assert_eq!(Losses::default().history(), Losses::default());
     }
 
     #[test]

@@ -22,7 +22,7 @@ mod files;
 
 pub(crate) use dataset::rows_of;
 pub use dataset::{Dataset, Images, Normalisation};
-pub use distilled::{Distilled, Planes, Versions};
+pub use distilled::{Distilled, Planes, SoftLabels, Versions};
 pub use grid::{Picture, png_grid};
 pub use losses::{LossPoint, Losses};
 pub use npz::npz;

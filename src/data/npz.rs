@@ -15,7 +15,7 @@ use crate::{Error, Result, checksum::crc32};
 /// | `classes` | text | `[classes]` |
 /// | `mean`, `std` | f32, of the real training images in [0, 1] | `[channels]` |
 /// | `factor` | i64: each image is a canvas of `factor * factor` smaller ones | `[]` |
-/// | `soft` | f32, only if the set has soft labels | `[n factor^2, classes]` |
+/// | `soft` | f32, only if the set has soft labels: a row an image, or a row a smaller one | `[n, classes]` or `[n factor^2, classes]` |
 ///
 /// # Errors
 /// [`Error::Data`] if the set does not pass [`Distilled::check`]; [`Error::Limit`] if an array is too large for a zip archive.
@@ -35,8 +35,8 @@ pub fn npz(set: &Distilled) -> Result<Vec<u8>> {
     archive.add("std", &npy("<f4", &[set.channels], &floats(&set.normalisation.std)))?;
     archive.add("factor", &npy("<i8", &[], &i64::from(set.factor).to_le_bytes()))?;
     if let Some(soft) = &set.soft {
-        let classes = set.classes.len();
-        archive.add("soft", &npy("<f4", &[soft.len() / classes.max(1), classes], &floats(soft)))?;
+        let (values, classes) = (soft.values(), set.classes.len());
+        archive.add("soft", &npy("<f4", &[values.len() / classes.max(1), classes], &floats(values)))?;
     }
     archive.finish()
 }

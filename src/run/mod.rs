@@ -7,7 +7,7 @@ mod result;
 use std::sync::Arc;
 
 use crate::{
-    data::{Dataset, Distilled, LossPoint, Losses},
+    data::{Dataset, Distilled, LossPoint, Losses, SoftLabels},
     engine::{Engine, Executor},
     error::{Error, Result},
     method::{self, Advance, Kind, Method, Moment, Needs, Stage},
@@ -272,7 +272,7 @@ impl Distillation {
     pub async fn finish(&mut self) -> Result<Distilled> {
         let distilled = self.result(Moment::Kept).await?;
         let soft = match self.recipe().labels {
-            Labels::Soft if self.trained() > 0 => Some(self.soft_labels(&distilled).await?),
+            Labels::Soft if self.trained() > 0 => Some(SoftLabels::Pictures(self.soft_labels(&distilled).await?)),
             _ => None,
         };
         Ok(Distilled { soft, ..distilled })

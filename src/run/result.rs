@@ -8,6 +8,7 @@ use crate::{
     method::{Moment, Setting, stage::canvas},
     pool,
     recipe::Recipe,
+    settings::Settings,
 };
 
 /// What the run keeps of the real set.
@@ -42,7 +43,7 @@ impl Facts {
     }
 
     /// The set of these canvases, class by class, each `[n, c, h, w]` in [0, 1].
-    fn distilled(&self, setting: &Setting, canvases: &[Vec<f32>], losses: Losses) -> Result<Distilled> {
+    fn distilled(&self, setting: &Setting, canvases: &[Vec<f32>], losses: &Losses) -> Result<Distilled> {
         let (image, recipe) = (setting.network.image(), &setting.recipe);
         let recipe = match recipe.iterations {
             Recipe::UNTIL_STOPPED => recipe.clone().iterations(losses.len()),
@@ -65,9 +66,10 @@ impl Facts {
             images_per_class: recipe.images_per_class as u32,
             method: recipe.method.name().into(),
             recipe: recipe.settings()?,
+            extras: Settings::default(),
             seed: recipe.seed,
             fingerprint: self.fingerprint.clone(),
-            losses,
+            losses: losses.history(),
             versions: Versions::default(),
         })
     }
@@ -77,13 +79,13 @@ impl Distillation {
     /// The set of the canvases at a moment; of the initial ones before the method begins.
     pub(super) async fn result(&self, moment: Moment) -> Result<Distilled> {
         let Some(method) = &self.method else {
-            return self.data.distilled(&self.stage.setting, &self.data.canvases, self.losses.clone());
+            return self.data.distilled(&self.stage.setting, &self.data.canvases, &self.losses);
         };
         let mut canvases = Vec::new();
         for name in method.yields(moment).canvases {
             canvases.push(self.stage.exec.get_f32(&name).await?);
         }
-        self.data.distilled(&self.stage.setting, &canvases, self.losses.clone())
+        self.data.distilled(&self.stage.setting, &canvases, &self.losses)
     }
 }
 
@@ -95,5 +97,5 @@ impl Distillation {
 pub fn initial(recipe: &Recipe, data: &Dataset) -> Result<Distilled> {
     let limits = Limits { buffer_bytes: u64::MAX, cache_bytes: None };
     let (facts, setting) = Facts::new(recipe.clone(), data, limits)?;
-    facts.distilled(&setting, &facts.canvases, Losses::default())
+    facts.distilled(&setting, &facts.canvases, &Losses::default())
 }

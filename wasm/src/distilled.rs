@@ -2,7 +2,7 @@
 
 use attar::{
     Distilled, Settings,
-    data::{Losses, Normalisation, Planes, Versions, container, npz, png_grid},
+    data::{Losses, Normalisation, Planes, SoftLabels, Versions, container, npz, png_grid},
 };
 use serde::{Deserialize, Serialize};
 use tsify::Tsify;
@@ -30,6 +30,8 @@ pub struct DistilledHeader {
     fingerprint: String,
     #[tsify(type = "Recipe")]
     recipe: Settings,
+    #[tsify(type = "Record<string, unknown>")]
+    extras: Settings,
     losses: Losses,
     mean: Vec<f32>,
     std: Vec<f32>,
@@ -65,6 +67,11 @@ impl DistilledSet {
         soft: Option<Vec<f32>>,
     ) -> Result<DistilledSet> {
         let header: DistilledHeader = serde_wasm_bindgen::from_value(header)?;
+        let per_image = labels.len() * header.classes.len();
+        let soft = soft.map(|values| match values.len() == per_image {
+            true => SoftLabels::Images(values),
+            false => SoftLabels::Pictures(values),
+        });
         Ok(DistilledSet(Distilled {
             planes: Planes::U8(pixels),
             channels: header.channels,
@@ -78,6 +85,7 @@ impl DistilledSet {
             images_per_class: header.images_per_class,
             method: header.method,
             recipe: header.recipe,
+            extras: header.extras,
             seed: header.seed as u64,
             fingerprint: header.fingerprint,
             losses: header.losses,
@@ -100,6 +108,7 @@ impl DistilledSet {
             seed: set.seed as f64,
             fingerprint: set.fingerprint.clone(),
             recipe: set.recipe.clone(),
+            extras: set.extras.clone(),
             losses: set.losses.clone(),
             mean: set.normalisation.mean.clone(),
             std: set.normalisation.std.clone(),
@@ -117,9 +126,9 @@ impl DistilledSet {
         self.0.labels.clone()
     }
 
-    /// `[n factor^2, classes]`.
+    /// `[n, classes]` or `[n factor^2, classes]`.
     pub fn soft(&self) -> Option<Vec<f32>> {
-        self.0.soft.clone()
+        self.0.soft.as_ref().map(|soft| soft.values().to_vec())
     }
 
     /// The `.attar` file.

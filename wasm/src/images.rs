@@ -43,8 +43,8 @@ pub fn split(classes: Vec<String>, labels: &[u32], fraction: f64, seed: f64) -> 
     Ok(SplitRows { train, test })
 }
 
-/// The rows of so many random images of each class.
+/// The rows of random images, so many of each class.
 #[wasm_bindgen(js_name = randomRows)]
-pub fn random(classes: Vec<String>, labels: &[u32], per_class: usize, seed: f64) -> Result<Vec<u32>> {
-    Ok(random_rows(&classes, labels, per_class, seed as u64)?)
+pub fn random(classes: Vec<String>, labels: &[u32], counts: Vec<usize>, seed: f64) -> Result<Vec<u32>> {
+    Ok(random_rows(&classes, labels, &counts, seed as u64)?)
 }

@@ -59,7 +59,7 @@ async function gridPng(set: Distilled): Promise<Blob> {
 async function zipOfPngs(set: Distilled): Promise<Blob> {
   const entries: Entry[] = [];
   const numbers = set.classes.map(() => 0);
-  const digits = String(set.imagesPerClass).length;
+  const digits = String(Math.max(...set.counts)).length;
   const folders = distinct(set.classes);
   for (const [index, label] of set.labels.entries()) {
     const number = (numbers[label] ?? 0) + 1;

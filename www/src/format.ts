@@ -12,6 +12,12 @@ export function plural(value: number, one: string, many = `${one}s`): string {
   return `${count(value)} ${value === 1 ? one : many}`;
 }
 
+/** 10, or 3 to 7: the least and the most of these. */
+export function span(values: readonly number[]): string {
+  const [least, most] = [Math.min(...values), Math.max(...values)];
+  return least === most ? count(least) : `${count(least)} to ${count(most)}`;
+}
+
 /** 69 kB */
 export function bytes(value: number): string {
   const units = ["bytes", "kB", "MB", "GB"];

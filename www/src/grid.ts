@@ -46,8 +46,8 @@ export class Grid {
 
   async #drawAll(images: Distilled): Promise<void> {
     this.#prepare(images);
-    const { width, height, imagesPerClass, labels } = images;
-    const columns = Math.min(imagesPerClass, PER_LINE);
+    const { width, height, counts, labels } = images;
+    const columns = Math.min(Math.max(...counts), PER_LINE);
     const drawn = images.classes.map(() => 0);
     let since = performance.now();
     for (const [index, label] of labels.entries()) {
@@ -65,18 +65,20 @@ export class Grid {
   }
 
   /** Makes the rows, if these images need others than those that are there. */
-  #prepare({ classes, imagesPerClass, width, height }: Distilled): void {
-    const layout = JSON.stringify([classes, imagesPerClass, width, height]);
+  #prepare({ classes, counts, width, height }: Distilled): void {
+    const layout = JSON.stringify([classes, counts, width, height]);
     if (layout === this.#layout) {
       return;
     }
     this.#layout = layout;
-    const columns = Math.min(imagesPerClass, PER_LINE);
-    const lines = Math.ceil(imagesPerClass / columns);
-    this.#rows = classes.map((name) => {
+    const columns = Math.min(Math.max(...counts), PER_LINE);
+    this.#rows = classes.map((name, index) => {
+      const images = counts[index] ?? 0;
+      // A class without images keeps its name and an empty line.
+      const lines = Math.max(1, Math.ceil(images / columns));
       const canvas = make("canvas", {
         role: "img",
-        "aria-label": `${plural(imagesPerClass, "synthetic image")} of ${name}`,
+        "aria-label": `${plural(images, "synthetic image")} of ${name}`,
       });
       canvas.width = columns * (width + GAP) - GAP;
       canvas.height = lines * (height + GAP) - GAP;

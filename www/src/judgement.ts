@@ -9,7 +9,7 @@ import {
   type LabelledImages,
 } from "attar/inlined";
 import { byId, make, show } from "./dom.ts";
-import { percent, plural } from "./format.ts";
+import { percent, plural, span } from "./format.ts";
 import { announce, explain, isAbort, say } from "./messages.ts";
 
 /** Batches that each network is trained for, at most: enough to tell the sets apart, and under a minute for all on most machines. */
@@ -105,11 +105,11 @@ export class Judge {
   }
 
   #lines({ distilled, train }: Sets): Line[] {
-    const each = distilled.imagesPerClass;
+    const { counts } = distilled;
     const [own, random, all] = [
       this.#line(`the ${plural(distilled.labels.length, "distilled image")}`, async () => distilled),
-      this.#line(`${each} random real ${each === 1 ? "image" : "images"} a class`, () =>
-        randomImages(train, each, distilled.seed),
+      this.#line(`${span(counts)} random real ${Math.max(...counts) === 1 ? "image" : "images"} a class`, () =>
+        randomImages(train, counts, distilled.seed),
       ),
       this.#line(`all ${plural(train.labels.length, "real image")}`, async () => train),
     ];

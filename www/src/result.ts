@@ -34,7 +34,8 @@ export class ResultView {
 }
 
 function divergence({ losses }: Distilled): string {
-  const kept = losses.units.length > 0 ? `after ${plural(losses.units.length, "iteration")}` : "at its start";
+  const iterations = losses.units.at(-1);
+  const kept = iterations === undefined ? "at its start" : `after ${plural(iterations, "iteration")}`;
   return `The numbers ran out of bounds, so this is the set as it was ${kept}. Another seed may get further.`;
 }
 

@@ -5,7 +5,7 @@ import { readDistilled, type Distilled } from "attar/inlined";
 import { LossChart } from "./charts.ts";
 import { byId, goTo, make, show } from "./dom.ts";
 import { showDownloads } from "./downloads.ts";
-import { bytes, count, plural } from "./format.ts";
+import { bytes, count, plural, span } from "./format.ts";
 import { Grid } from "./grid.ts";
 import { announce, explain, say } from "./messages.ts";
 import { startShell } from "./shell.ts";
@@ -52,7 +52,7 @@ function display(file: File, set: Distilled): void {
   chart.set(set.losses);
   show(byId("share-losses", HTMLElement), set.losses.units.length > 0);
   const facts: [string, string][] = [
-    ["Images", `${count(set.labels.length)}, ${count(set.imagesPerClass)} per class`],
+    ["Images", `${count(set.labels.length)}, ${span(set.counts)} per class`],
     ["Classes", set.classes.join(", ")],
     ["Size", `${set.width} × ${set.height}, ${set.channels === 1 ? "grey" : "colour"}`],
     ["Small pictures", set.factor > 1 ? `${plural(set.factor ** 2, "picture")} on each image` : "one on each image"],

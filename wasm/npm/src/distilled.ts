@@ -13,6 +13,7 @@ class Result implements Distilled {
   readonly width: number;
   readonly factor: number;
   readonly imagesPerClass: number;
+  readonly counts: number[];
   readonly labels: Uint32Array;
   readonly pixels: Uint8Array;
   declare readonly soft?: Float32Array;
@@ -20,6 +21,7 @@ class Result implements Distilled {
   readonly seed: number;
   readonly fingerprint: string;
   readonly recipe: Recipe;
+  readonly extras: Record<string, unknown>;
   readonly losses: Losses;
   readonly mean: number[];
   readonly std: number[];
@@ -32,6 +34,8 @@ class Result implements Distilled {
     this.width = data.width;
     this.factor = data.factor;
     this.imagesPerClass = data.imagesPerClass;
+    this.counts = data.classes.map(() => 0);
+    for (const label of data.labels) this.counts[label]! += 1;
     this.labels = data.labels;
     this.pixels = data.pixels;
     if (data.soft) this.soft = data.soft;
@@ -39,6 +43,7 @@ class Result implements Distilled {
     this.seed = data.seed;
     this.fingerprint = data.fingerprint;
     this.recipe = data.recipe;
+    this.extras = data.extras;
     this.losses = data.losses;
     this.mean = data.mean;
     this.std = data.std;

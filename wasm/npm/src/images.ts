@@ -67,9 +67,13 @@ export async function split(images: LabelledImages, fraction: number, seed = 0):
   return { train: await select(images, train), test: await select(images, test) };
 }
 
-/** As many random real images per class, for the comparison that every accuracy stands beside. */
-export async function randomImages(images: LabelledImages, perClass: number, seed = 0): Promise<LabelledImages> {
+/**
+ * Random real images, for the comparison that every accuracy stands beside: as many of each class, or, as a distilled set's
+ * `counts` tell, a number for each.
+ */
+export async function randomImages(images: LabelledImages, perClass: number | readonly number[], seed = 0): Promise<LabelledImages> {
   checkImages(images);
   const { randomRows } = await core();
-  return select(images, attempt(() => randomRows(images.classes, images.labels, perClass, seed)));
+  const counts = Uint32Array.from(typeof perClass === "number" ? images.classes.map(() => perClass) : perClass);
+  return select(images, attempt(() => randomRows(images.classes, images.labels, counts, seed)));
 }

@@ -118,11 +118,13 @@ export interface Distilled {
   readonly width: number;
   /** Each image is a canvas of factor^2 smaller ones. */
   readonly factor: number;
+  /** The number asked for; `counts` tells how many of each class there are. */
   readonly imagesPerClass: number;
+  readonly counts: number[];
   readonly labels: Uint32Array;
   /** [n, channels, height, width], bytes. */
   readonly pixels: Uint8Array;
-  /** Class probabilities [n factor^2, classes]. */
+  /** Class probabilities: a row an image, [n, classes], or a row each of the smaller ones on it, [n factor^2, classes]. */
   readonly soft?: Float32Array;
   readonly method: string;
   readonly seed: number;
@@ -130,7 +132,12 @@ export interface Distilled {
   readonly fingerprint: string;
   /** All settings: given as `recipe` to another run, they make the same set again. */
   readonly recipe: Recipe;
-  /** Of the iterations of the run: `values` has a row of `names.length` numbers for each of `units`. */
+  /** What else the method found, such as a rate to train at. */
+  readonly extras: Record<string, unknown>;
+  /**
+   * Of the iterations of the run: `values` has a row of `names.length` numbers for each of `units`. There are at most 256
+   * of these; one that stands for several has their mean.
+   */
   readonly losses: Losses;
   /** Of the real images, by channel, of pixels in [0, 1]. */
   readonly mean: number[];

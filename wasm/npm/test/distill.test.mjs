@@ -103,7 +103,7 @@ test("a paused run stands still", async () => {
   while (seen === still) await new Promise((resolve) => setTimeout(resolve, 10));
   run.finish();
   await watching;
-  assert.ok((await run.result).losses.units.length < 400);
+  assert.ok((await run.result).losses.units.at(-1) < 400);
   await assert.rejects(run.checkpoint(), { code: "aborted" });
 });
 
@@ -120,7 +120,7 @@ test("an abort ends the run within a unit", async () => {
 
 test("a time budget ends the run with what it has", async () => {
   const { losses } = await distill(images, { ...quick, iterations: 100_000, timeBudget: 0.3 }).result;
-  assert.ok(losses.units.length >= 1 && losses.units.length < 100_000);
+  assert.ok(losses.units.at(-1) >= 1 && losses.units.at(-1) < 100_000);
 });
 
 test("three images in a class are enough", async () => {

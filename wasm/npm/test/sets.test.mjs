@@ -11,7 +11,7 @@ const set = await distill(images, quick).result;
 
 test("what is written is read", async () => {
   const again = await readDistilled(set.bytes);
-  for (const field of ["classes", "channels", "height", "width", "factor", "imagesPerClass", "method", "seed", "fingerprint", "recipe", "losses", "mean", "std"]) {
+  for (const field of ["classes", "channels", "height", "width", "factor", "imagesPerClass", "method", "seed", "fingerprint", "recipe", "extras", "counts", "losses", "mean", "std"]) {
     assert.deepEqual(again[field], set[field], field);
   }
   assert.deepEqual(again.pixels, set.pixels);
@@ -63,6 +63,7 @@ test("a split and a choice are disjoint and by class", async () => {
   const seen = new Set(Array.from(train.labels, (_, at) => key(train, at)));
   assert.ok(Array.from(held.labels, (_, at) => key(held, at)).every((image) => !seen.has(image)));
   const random = await randomImages(images, 2, 3);
+  assert.deepEqual(await randomImages(images, set.counts, 3), random);
   assert.deepEqual([...random.labels], [0, 0, 1, 1, 2, 2]);
 });
 
