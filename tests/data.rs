@@ -353,7 +353,7 @@ fn recipe_and_history_are_a_small_part_of_a_file() {
         container::write(&set).unwrap().len()
     };
     let bare = size(Settings::default(), Losses::default());
-    let recipe = attar::Recipe::ncfm().settings().unwrap();
+    let recipe = attar::Recipe::default().settings().unwrap();
     let with_recipe = size(recipe.clone(), Losses::default());
     let whole = size(recipe, losses.history());
     assert!(with_recipe - bare < 700, "the recipe takes {} bytes", with_recipe - bare);

@@ -30,6 +30,8 @@ fn data() -> Dataset {
 fn checksum(settings: &[&str]) -> u32 {
     let common = [
         "images_per_class=2",
+        "canvas.units=pixels",
+        "canvas.lr=0.01",
         "iterations=5",
         "seed=4",
         "micro_batch=3",

@@ -112,6 +112,7 @@ impl<'a> Room<'a> {
             Baselines::of_run(&self.source.train, &run.recipe)?;
         }
         let work = Distillation::new(run.recipe.clone(), &self.source.train, Arc::clone(&self.engine))?;
+        work.notices().iter().for_each(|notice| self.console.note(notice));
         match &run.pool {
             Some(path) => Ok(work.with_pool(&read_pool(path)?)?),
             None => Ok(work),

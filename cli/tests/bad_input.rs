@@ -24,7 +24,6 @@ fn folders_that_are_no_source() {
     refuses(&place, "one", &[], &["only one class", "at least two"]);
     place.images("few", &["a", "b"], 1);
     refuses(&place, "few", &[], &["1 image", "at least 2"]);
-    refuses(&place, "toy", &["--ipc=3"], &["across", "fewer images per class"]);
     refuses(&place, "toy", &["--test", "nowhere"], &["nowhere", "give a folder"]);
     place.images("others", &["across", "askew"], 2);
     refuses(&place, "toy", &["--test", "others"], &["askew", "remove it"]);

@@ -81,6 +81,7 @@ fn setting(width: usize, real: usize, limits: Limits) -> Result<Setting> {
         recipe,
         network: Network::new(Architecture::convnet(3, width), IMAGE, CLASSES)?,
         normalisation: Normalisation { mean: vec![0.5; IMAGE.channels], std: vec![0.3; IMAGE.channels] },
+        spread: vec![0.3; IMAGE.channels],
         rows: (0..CLASSES).map(rows).collect(),
         real: CLASSES * real,
         networks: 1,

@@ -235,6 +235,18 @@ impl Dataset {
         Ok(Dataset { images, facts: Facts::default(), ..self })
     }
 
+    /// Standard deviation of each channel over all pixels in [0, 1], 0 of a constant one.
+    pub fn spread(&self) -> Vec<f32> {
+        let constant = |channel: usize| {
+            let plane = self.images.height * self.images.width;
+            let mut planes = self.images.pixels.chunks_exact(plane).skip(channel).step_by(self.images.channels);
+            let first = self.images.pixels[channel * plane];
+            planes.all(|plane| plane.iter().all(|&pixel| pixel == first))
+        };
+        let std = self.normalisation().std.into_iter().enumerate();
+        std.map(|(channel, std)| if constant(channel) { 0.0 } else { std }).collect()
+    }
+
     /// Mean and standard deviation of each channel over all pixels in [0, 1]; the deviation is at least 0.001.
     pub fn normalisation(&self) -> Normalisation {
         self.facts.normalisation.get_or_init(|| self.images.normalisation()).clone()

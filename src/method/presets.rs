@@ -116,7 +116,6 @@ impl Recipe {
             count("network.width", self.network.width),
             count("pool.networks", self.pool.networks),
             count("pool.training.batch", self.pool.training.batch),
-            count("canvas.factor", self.canvas.factor),
             count("real.batch", self.real.batch),
             count("real.refresh", self.real.refresh),
             count("evaluation.repeats", self.evaluation.repeats),

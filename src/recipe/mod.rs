@@ -5,6 +5,7 @@
 //! [`MethodRecipe`]; reading and checking a recipe needs the registry of methods and is done there
 //! ([`crate::method`]).
 
+mod factor;
 mod method;
 mod sight;
 mod training;
@@ -22,6 +23,7 @@ use crate::{
 };
 
 pub use crate::micro_batch::MicroBatch;
+pub use factor::Factor;
 pub use method::MethodRecipe;
 pub use sight::{InnerRecipe, InnerTraining, Parameters, SightRecipe};
 pub use training::TrainingRecipe;
@@ -125,8 +127,11 @@ pub enum PoolTiming {
 #[serde(deny_unknown_fields)]
 pub struct CanvasRecipe {
     /// factor^2 small images share one canvas.
-    pub factor: usize,
+    #[cfg_attr(feature = "typescript", tsify(type = "\"auto\" | number"))]
+    pub factor: Factor,
     pub init: Initialisation,
+    /// What the rate counts in.
+    pub units: Units,
     pub lr: f64,
     #[cfg_attr(feature = "typescript", tsify(type = "Optimiser"))]
     pub optimiser: Optimiser,
@@ -135,6 +140,18 @@ pub struct CanvasRecipe {
     /// Share of the run, counted from its end, over which the canvases that are kept are averaged, 0 to 1: the weight of
     /// iteration t grows like t^(1 / averaging - 1). 0 keeps the last ones.
     pub averaging: f64,
+}
+
+/// What a canvas's values are to the optimiser.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(tsify::Tsify))]
+#[serde(rename_all = "kebab-case")]
+pub enum Units {
+    /// Pixels from 0 to 1.
+    Pixels,
+    /// Standard deviations of the real images, channel by channel: as if the optimiser saw normalised images. A dim set is
+    /// not painted over, and a channel that never changes stays.
+    Spread,
 }
 
 /// The real images that canvases are compared with.

@@ -74,7 +74,7 @@ impl Distillation {
     /// Prepares a run: loads programs, writes the real set and the initial canvases.
     ///
     /// # Errors
-    /// [`Error::Data`] if a class has too few images, [`Error::Recipe`] if there is no such method or the network does not
+    /// [`Error::Data`] if a class has no image, [`Error::Recipe`] if there is no such method or the network does not
     /// fit the images, and errors of the engine.
     pub fn new(recipe: Recipe, data: &Dataset, engine: Arc<dyn Engine>) -> Result<Distillation> {
         let kind = method::kind(recipe.method.name())?;
@@ -147,6 +147,12 @@ impl Distillation {
     /// The recipe of the run.
     pub fn recipe(&self) -> &Recipe {
         &self.stage.setting.recipe
+    }
+
+    /// What a person should know of these images with this recipe, a sentence each: classes whose canvases begin with
+    /// repeated images.
+    pub fn notices(&self) -> &[String] {
+        &self.data.notices
     }
 
     /// The name of the engine it runs on.

@@ -5,9 +5,12 @@ use crate::{
     data::{Dataset, Distilled, Losses, Planes, Versions},
     engine::Limits,
     error::{Error, Result},
-    method::{Moment, Setting, stage::canvas},
+    method::{
+        Moment, Setting,
+        stage::{canvas, factor},
+    },
     pool,
-    recipe::Recipe,
+    recipe::{Factor, Recipe},
     settings::Settings,
 };
 
@@ -17,17 +20,26 @@ pub(super) struct Facts {
     /// What the run starts from, class by class.
     pub canvases: Vec<Vec<f32>>,
     pub fingerprint: String,
+    /// What a person should know of this set and this recipe, a sentence each.
+    pub notices: Vec<String>,
 }
 
 impl Facts {
     /// The facts, and the setting of a run of `recipe` on an engine with these limits.
-    pub fn new(recipe: Recipe, data: &Dataset, limits: Limits) -> Result<(Facts, Setting)> {
+    pub fn new(mut recipe: Recipe, data: &Dataset, limits: Limits) -> Result<(Facts, Setting)> {
         let classes = data.classes().to_vec();
         if classes.len() < 2 {
             return Err(Error::Data(format!("there is only {} class: distillation needs at least 2", classes.len())));
         }
         let network = pool::network_for(recipe.network.architecture(pool::image_size(data)), data)?;
+        if let Some(class) = (0..classes.len()).find(|&class| data.of_class(class as u32).is_empty()) {
+            let class = &classes[class];
+            return Err(Error::Data(format!("class `{class}` has no training image: add some or remove it")));
+        }
+        recipe.canvas.factor = Factor::Of(factor::choose(&recipe, data));
+        let spread = data.spread();
         let setting = Setting {
+            spread,
             networks: recipe.pool.networks,
             recipe,
             network,
@@ -37,8 +49,8 @@ impl Facts {
             limits,
         };
         let image = |row: u32| data.images().get(row as usize).unwrap_or_default();
-        let canvases = canvas::initial(&setting, &classes, image)?;
-        let facts = Facts { classes, canvases, fingerprint: data.fingerprint() };
+        let canvases = canvas::initial(&setting, image);
+        let facts = Facts { notices: notices(&setting, &classes), classes, canvases, fingerprint: data.fingerprint() };
         Ok((facts, setting))
     }
 
@@ -62,7 +74,7 @@ impl Facts {
             soft: None,
             classes: self.classes.clone(),
             normalisation: setting.normalisation.clone(),
-            factor: recipe.canvas.factor as u32,
+            factor: setting.factor() as u32,
             images_per_class: recipe.images_per_class as u32,
             method: recipe.method.name().into(),
             recipe: recipe.settings()?,
@@ -73,6 +85,17 @@ impl Facts {
             versions: Versions::default(),
         })
     }
+}
+
+/// That classes begin with repeated images.
+fn notices(setting: &Setting, classes: &[String]) -> Vec<String> {
+    let shown = canvas::shown(setting);
+    let few = setting.rows.iter().zip(classes).filter(|(rows, _)| rows.len() < shown);
+    few.map(|(rows, class)| {
+        let count = rows.len();
+        format!("class `{class}` has {count} training images, and its canvases begin with {shown}: some are repeated")
+    })
+    .collect()
 }
 
 impl Distillation {
@@ -93,7 +116,7 @@ impl Distillation {
 /// what optimisation adds.
 ///
 /// # Errors
-/// [`Error::Data`] if a class has too few images, [`Error::Recipe`] if the network does not fit them.
+/// [`Error::Data`] if a class has no image, [`Error::Recipe`] if the network does not fit them.
 pub fn initial(recipe: &Recipe, data: &Dataset) -> Result<Distilled> {
     let limits = Limits { buffer_bytes: u64::MAX, cache_bytes: None };
     let (facts, setting) = Facts::new(recipe.clone(), data, limits)?;

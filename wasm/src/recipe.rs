@@ -84,10 +84,6 @@ impl Facts {
         let epoch = self.images.div_ceil(batch).max(1);
         recipe.pool.epochs = BATCHES_A_NETWORK.div_ceil(epoch).clamp(recipe.pool.epochs, MOST_EPOCHS);
         recipe.real.batch = self.largest.clamp(1, self.affordable());
-        if ipc * recipe.canvas.factor.pow(2) > self.smallest {
-            // Canvases that each begin as four images would show more than there are.
-            recipe.canvas.factor = 1;
-        }
         recipe
     }
 }

@@ -7,8 +7,8 @@ use crate::{
     method::Preset,
     nn::{Norm, Pooling, augment::Flavour, frequency::Weights, optim::Optimiser},
     recipe::{
-        CanvasRecipe, EvaluationRecipe, Initialisation, Labels, MethodRecipe, MicroBatch, NetworkRecipe, Parameters,
-        PoolRecipe, PoolTiming, RealRecipe, Recipe, SightRecipe, TrainingRecipe,
+        CanvasRecipe, EvaluationRecipe, Factor, Initialisation, Labels, MethodRecipe, MicroBatch, NetworkRecipe,
+        Parameters, PoolRecipe, PoolTiming, RealRecipe, Recipe, SightRecipe, TrainingRecipe, Units,
     },
 };
 
@@ -103,8 +103,8 @@ fn quick(images_per_class: usize) -> Recipe {
             timing: PoolTiming::Before,
             training: TrainingRecipe { lr: 0.05, cutmix: 0.0, ..TrainingRecipe::pool() },
         },
-        // Few iterations want larger steps.
-        canvas: CanvasRecipe { lr: 1e-2, ..canvas() },
+        // Few iterations want larger steps; in the data's own spread, so that they fit dim and bright images alike.
+        canvas: CanvasRecipe { factor: Factor::Automatic, units: Units::Spread, lr: 0.03, ..canvas() },
         real: RealRecipe { batch: 256, refresh: 4, ..real() },
         sight: SightRecipe::plain(Parameters::Between),
         method: named(&NcfmRecipe::quick()),
@@ -130,8 +130,9 @@ fn published(images_per_class: usize) -> Recipe {
 /// Canvases as published.
 fn canvas() -> CanvasRecipe {
     CanvasRecipe {
-        factor: 2,
+        factor: Factor::Of(2),
         init: Initialisation::Mix,
+        units: Units::Pixels,
         lr: 1e-3,
         optimiser: Optimiser::AdamW { weight_decay: 5e-4 },
         plateau_patience: 500,

@@ -41,6 +41,7 @@ fn stage(sampling: Sampling, micro_batch: usize, averaging: f64) -> (Stage, Vec<
         recipe,
         network,
         normalisation: Normalisation { mean: vec![0.5], std: vec![0.3] },
+        spread: vec![0.3],
         rows: vec![(0..8).collect(), (8..16).collect()],
         real: 16,
         networks: 1,

@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::Setting;
 use crate::{
     engine::Executor,
-    error::{Error, Result},
+    error::Result,
     graph::{Graph, Kind, Tensor},
     nn::{decode, schedule::Plateau},
     program::Program,
-    recipe::Initialisation,
+    recipe::{Initialisation, Units},
     streams::Use,
 };
 
@@ -49,12 +49,17 @@ impl Setting {
 
     /// The pictures that canvases `[n, c, h, w]` hold, `[n factor^2, c, h, w]`.
     pub fn pictures<'g>(&self, canvas: Tensor<'g>) -> Tensor<'g> {
-        decode::decode(canvas, self.recipe.canvas.factor)
+        decode::decode(canvas, self.factor())
     }
 
     /// Pictures decoded from the canvases of one class.
     pub fn pictures_per_class(&self) -> usize {
-        self.recipe.images_per_class * self.recipe.canvas.factor.pow(2)
+        self.recipe.images_per_class * self.factor().pow(2)
+    }
+
+    /// The factor of the run, chosen already.
+    pub fn factor(&self) -> usize {
+        self.recipe.canvas.factor.number()
     }
 
     /// Declares the update of the canvases down the gradient of the sum of these losses, and adds each to its total.
@@ -62,14 +67,28 @@ impl Setting {
         let sum = losses.iter().map(|(_, loss)| *loss).reduce(|sum, loss| sum + loss);
         let Some(sum) = sum else { return };
         let gradient = g.grad(sum, &[canvas])[0];
-        let next = self.recipe.canvas.optimiser.next(g, SLOT, canvas, gradient).clamp(0.0, 1.0);
-        g.update(canvas, next);
+        g.update(canvas, self.moved(g, canvas, gradient).clamp(0.0, 1.0));
         // The clamp would hide a NaN: its comparisons are false. The gradient does not.
         let totals = losses.iter().map(|(name, loss)| (total(name), *loss));
         for (name, value) in totals.chain([(GRADIENTS.to_owned(), gradient.sum_all())]) {
             let sum = g.input(&name, [1]);
             g.update(sum, sum + value.reshape([1]));
         }
+    }
+
+    /// The canvas after a step of the optimiser, in the recipe's units.
+    fn moved<'g>(&self, g: &'g Graph, canvas: Tensor<'g>, gradient: Tensor<'g>) -> Tensor<'g> {
+        let optimiser = self.recipe.canvas.optimiser;
+        if self.recipe.canvas.units == Units::Pixels {
+            return optimiser.next(g, SLOT, canvas, gradient);
+        }
+        let shape = [1, self.spread.len(), 1, 1];
+        let own = |values: Vec<f32>| g.constant(&values, shape);
+        let inverse = |&spread: &f32| if spread > 0.0 { spread.recip() } else { 0.0 };
+        let (spread, inverse) = (own(self.spread.clone()), own(self.spread.iter().map(inverse).collect()));
+        // By the difference, so that where there is no spread nothing moves at all.
+        let z = canvas * inverse;
+        canvas + (optimiser.next(g, SLOT, z, gradient * spread) - z) * spread
     }
 
     /// `weight canvas + (1 - weight) kept`, to the kept canvases of one class. Weight 1 keeps the canvases to the bit.
@@ -190,36 +209,33 @@ impl Canvases {
 }
 
 /// The canvases that a run starts from, class by class, each `[ipc, c, h, w]` in [0, 1]. `pixels(row)` are the u8 values
-/// of a real image.
-///
-/// # Errors
-/// [`Error::Data`] if a class has fewer images than the initialisation shows.
-pub fn initial<'a>(setting: &Setting, classes: &[String], pixels: impl Fn(u32) -> &'a [u8]) -> Result<Vec<Vec<f32>>> {
+/// of a real image. A class with fewer images than the initialisation shows has them repeated.
+pub fn initial<'a>(setting: &Setting, pixels: impl Fn(u32) -> &'a [u8]) -> Vec<Vec<f32>> {
     let (image, ipc) = (setting.network.image(), setting.recipe.images_per_class);
-    let settings = &setting.recipe.canvas;
     let one = |class: usize| {
         let mut draws = Use::Canvas.draws(setting.recipe.seed, class, 0);
-        let (wanted, factor) = match settings.init {
-            Initialisation::Mix => (ipc * settings.factor.pow(2), settings.factor),
-            Initialisation::Random => (ipc, 1),
+        let factor = match setting.recipe.canvas.init {
+            Initialisation::Mix => setting.factor(),
+            Initialisation::Random => 1,
             Initialisation::Noise => {
                 let noise = |_| ((draws.normal() / 4.0 + 0.5).clamp(0.0, 1.0)) as f32;
-                return Ok((0..ipc * image.elements()).map(noise).collect());
+                return (0..ipc * image.elements()).map(noise).collect();
             }
         };
         let rows = &setting.rows[class];
-        if rows.len() < wanted {
-            return Err(Error::Data(format!(
-                "class `{}` has {} training images, but the initial canvases show {wanted}: ask for fewer images per \
-                 class, a smaller factor, or set canvas.init to noise",
-                classes[class],
-                rows.len(),
-            )));
-        }
         let order = draws.permutation(rows.len());
-        let chosen = order.iter().take(wanted).flat_map(|&index| pixels(rows[index as usize]));
+        let chosen = order.iter().cycle().take(ipc * factor.pow(2)).flat_map(|&index| pixels(rows[index as usize]));
         let images: Vec<f32> = chosen.map(|&value| f32::from(value) / 255.0).collect();
-        Ok(decode::mix(&images, image, factor))
+        decode::mix(&images, image, factor)
     };
     (0..setting.rows.len()).map(one).collect()
+}
+
+/// Images that the initial canvases of a class show.
+pub fn shown(setting: &Setting) -> usize {
+    match setting.recipe.canvas.init {
+        Initialisation::Mix => setting.pictures_per_class(),
+        Initialisation::Random => setting.recipe.images_per_class,
+        Initialisation::Noise => 0,
+    }
 }

@@ -3,6 +3,7 @@
 //! network that a step looks through.
 
 pub mod canvas;
+pub mod factor;
 pub mod real;
 pub mod sight;
 
@@ -34,6 +35,8 @@ pub struct Setting {
     pub network: Network,
     /// Per channel, of the real images.
     pub normalisation: Normalisation,
+    /// Standard deviation of each channel of the real images, 0 of a constant one.
+    pub spread: Vec<f32>,
     /// Rows of the real set of each class.
     pub rows: Vec<Vec<u32>>,
     /// Number of real images, in the buffer [`PIXELS`](crate::pool::PIXELS).

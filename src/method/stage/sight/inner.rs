@@ -44,7 +44,7 @@ impl Inner {
     pub(super) fn on_synthetic(exec: &mut Executor, setting: &Setting, recipe: &InnerRecipe) -> Result<Inner> {
         let ipc = setting.recipe.images_per_class;
         let canvases = setting.classes() * ipc;
-        let sources = decode::sources(canvases, setting.recipe.canvas.factor);
+        let sources = decode::sources(canvases, setting.factor());
         let labels: Vec<u32> = sources.iter().map(|&canvas| canvas / ipc as u32).collect();
         let g = Graph::new();
         let stored = g.input(CANVASES, setting.network.image().batch(canvases));
