@@ -230,6 +230,8 @@ impl Executor {
         Draw { seed, unit }: Draw,
     ) -> Result<()> {
         let program = &loaded.program;
+        // For profilers, off unless one asks. On a GPU it is the queueing.
+        let _span = tracing::trace_span!("program", name = %program.name()).entered();
         let mut bound: Vec<Option<&Buffer>> = loaded.own.iter().map(|&place| self.buffers.at(place)).collect();
         for (slot, buffer) in bindings {
             let index = program.slots().iter().position(|known| known.name == *slot);
