@@ -13,6 +13,7 @@ mod images;
 mod js;
 mod recipe;
 mod run;
+mod seed;
 
 use wasm_bindgen::prelude::*;
 

@@ -135,7 +135,7 @@ async function requestOf(images: LabelledImages | ImageFiles, options: DistillOp
   const own = !isLabelled(images);
   const set = own ? await decode(images, { size: options.size ?? DECODED_SIZE, ...(signal && { signal }) }) : images;
   checkImages(set);
-  const recipe = await suitedRecipe(set, options.imagesPerClass, changes(options));
+  const recipe = await suitedRecipe(set, options.imagesPerClass, await changes(options));
   const request: DistillRequest = {
     kind: "distill",
     images: await given(set, own || options.transfer),
@@ -151,17 +151,17 @@ async function requestOf(images: LabelledImages | ImageFiles, options: DistillOp
 }
 
 /** The options that are keys of the recipe win over the recipe. */
-function changes({ recipe = {}, iterations, seed, imagesPerClass }: DistillOptions): PartialRecipe {
-  const changes: PartialRecipe = { seed: drawSeed(), ...recipe };
+async function changes({ recipe = {}, iterations, seed, imagesPerClass }: DistillOptions): Promise<PartialRecipe> {
+  const changes: PartialRecipe = { ...recipe };
   if (iterations !== undefined) changes.iterations = iterations;
-  if (seed !== undefined) changes.seed = seed;
+  changes.seed = seed ?? recipe.seed ?? (await drawnSeed());
   if (imagesPerClass !== undefined) changes.images_per_class = imagesPerClass;
   return changes;
 }
 
-/** 32 bits: enough never to meet one again, and short enough to be typed. */
-function drawSeed(): number {
-  return crypto.getRandomValues(new Uint32Array(1))[0]!;
+async function drawnSeed(): Promise<number> {
+  const wasm = await core();
+  return attempt(() => wasm.drawSeed());
 }
 
 /** What a diverged run kept becomes a distilled set. */

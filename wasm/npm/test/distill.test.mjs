@@ -41,10 +41,6 @@ test("equal seeds give equal bytes, other seeds others", async () => {
   assert.notDeepEqual(first, other);
 });
 
-test("a drawn seed is told", async () => {
-  const { seed } = await distill(images, { ...quick, seed: undefined, iterations: 1 }).result;
-  assert.ok(Number.isInteger(seed) && seed >= 0);
-});
 
 test("a preview comes first, and the images move", async () => {
   const previews = [];
