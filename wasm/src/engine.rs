@@ -6,15 +6,16 @@ use attar::{
     Error,
     engine::{Engine, cpu::Cpu, webgpu::WebGpu},
 };
-use js_sys::{Function, Promise, Reflect};
+use js_sys::{Function, Promise};
 use serde::{Deserialize, Serialize};
+use tracing::{info, warn};
 use tsify::Tsify;
 use wasm_bindgen::{JsCast as _, prelude::*};
 use wasm_bindgen_futures::JsFuture;
 
 use crate::{
     error::{Failure, Result},
-    js::object,
+    js::{object, property},
 };
 
 /// What a caller may ask for.
@@ -40,6 +41,14 @@ pub struct EngineReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[tsify(optional)]
     pub reason: Option<String>,
+}
+
+impl EngineReport {
+    /// Says on the console where work begins.
+    fn tell(&self) {
+        let EngineReport { name, adapter, reason } = self;
+        info!(target: "attar", adapter, reason, "begun on {name}");
+    }
 }
 
 /// An engine with its report.
@@ -83,10 +92,14 @@ impl EngineName {
         match work(&opened).await {
             Err(error) if self == EngineName::Auto && opened.blamed(&error) => {
                 let reason = format!("The CPU does the work, since it could not begin on WebGPU ({error}).");
-                let opened = Opened::cpu(Some(reason));
+                let opened = Opened::cpu(Some(reason)).moved();
                 Ok((work(&opened).await?, opened))
             }
-            begun => Ok((begun?, opened)),
+            begun => {
+                let begun = begun?;
+                opened.report.tell();
+                Ok((begun, opened))
+            }
         }
     }
 }
@@ -124,19 +137,21 @@ impl Opened {
             && moves == 0
             && let Ok(opened) = Opened::webgpu(Some(on("a new device"))).await
         {
-            return Some(opened);
+            return Some(opened.moved());
         }
-        Some(Opened::cpu(Some(on("the CPU"))))
+        Some(Opened::cpu(Some(on("the CPU"))).moved())
+    }
+
+    /// Says on the console why the work is here now.
+    fn moved(self) -> Opened {
+        warn!(target: "attar", "{}", self.report.reason.as_deref().unwrap_or_default());
+        self
     }
 }
 
 /// A browser may report the loss of a device only after the read that it makes fail.
 fn lost(error: &Error) -> bool {
     matches!(error, Error::DeviceLost(_) | Error::Engine { .. })
-}
-
-fn property(object: &JsValue, name: &str) -> Option<JsValue> {
-    Reflect::get(object, &name.into()).ok().filter(JsValue::is_truthy)
 }
 
 fn navigator_gpu() -> Option<JsValue> {

@@ -11,11 +11,13 @@ use tsify::Tsify;
 use wasm_bindgen::prelude::*;
 
 use crate::{
+    clock,
     engine::{EngineName, Opened},
     error::Result,
     images::ImageSet,
     js::object,
     run::Share,
+    watch,
 };
 
 /// Networks being trained and tested, one after another.
@@ -108,6 +110,7 @@ impl EvaluationRun {
     /// One unit of work; `undefined` when all networks are tested.
     #[wasm_bindgen(unchecked_return_type = "Share | undefined")]
     pub async fn advance(&mut self) -> Result<JsValue> {
+        let start = clock::now();
         let share = match self.work.advance().await {
             Err(error) => {
                 let Some(opened) = self.opened.after(&error, self.moves).await else { return Err(error.into()) };
@@ -118,7 +121,9 @@ impl EvaluationRun {
             }
             Ok(share) => share,
         };
-        Ok(share.map(|share| object(&Share::from(share))).transpose()?.into())
+        let Some((done, total)) = share else { return Ok(JsValue::UNDEFINED) };
+        watch::unit("evaluation unit", start, (done, total), None);
+        object(&Share::from((done, total)))
     }
 
     /// The accuracies of the networks tested so far.

@@ -5,15 +5,18 @@
 //! which owns the loop: it calls `advance` as long as it likes to.
 #![cfg(target_arch = "wasm32")]
 
+mod clock;
 mod distilled;
 mod engine;
 mod error;
 mod evaluation;
 mod images;
 mod js;
+mod log;
 mod recipe;
 mod run;
 mod seed;
+mod watch;
 
 use wasm_bindgen::prelude::*;
 

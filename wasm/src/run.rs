@@ -6,12 +6,13 @@ use tsify::Tsify;
 use wasm_bindgen::prelude::*;
 
 use crate::{
+    clock,
     distilled::DistilledSet,
     engine::{EngineName, Opened},
     error::Result,
     images::ImageSet,
     js::object,
-    recipe,
+    recipe, watch,
 };
 
 /// A run in progress.
@@ -112,6 +113,7 @@ impl DistillRun {
     /// One unit of work; `undefined` when there is nothing left to do.
     #[wasm_bindgen(unchecked_return_type = "Unit | undefined")]
     pub async fn advance(&mut self) -> Result<JsValue> {
+        let start = clock::now();
         let (progress, moved) = match self.work.advance().await {
             Err(error) => {
                 self.rescue(error).await?;
@@ -120,11 +122,13 @@ impl DistillRun {
             Ok(progress) => (progress, false),
         };
         let Some(progress) = progress else { return Ok(JsValue::UNDEFINED) };
+        let (phase, name) = match progress.phase {
+            Phase::Pool => ("pool", "pool unit"),
+            Phase::Distill => ("distill", "distill unit"),
+        };
+        watch::unit(name, start, (progress.done, progress.total), progress.losses.as_ref());
         let unit = Unit {
-            phase: match progress.phase {
-                Phase::Pool => "pool",
-                Phase::Distill => "distill",
-            },
+            phase,
             done: progress.done as f64,
             total: progress.total as f64,
             pool: progress.pool.map(Share::from),
@@ -137,11 +141,15 @@ impl DistillRun {
 
     /// The images as they are now.
     pub async fn preview(&mut self) -> Result<DistilledSet> {
-        Ok(DistilledSet::from(self.work.preview().await?))
+        let start = clock::now();
+        let set = self.work.preview().await?;
+        watch::worked("attar: preview", start);
+        Ok(DistilledSet::from(set))
     }
 
     /// The images as they were after the last iteration whose losses were finite.
     pub async fn finish(&mut self) -> Result<DistilledSet> {
+        let start = clock::now();
         let set = match self.work.finish().await {
             Err(error) => {
                 self.rescue(error).await?;
@@ -149,11 +157,13 @@ impl DistillRun {
             }
             Ok(set) => set,
         };
+        watch::worked("attar: finish", start);
         Ok(DistilledSet::from(set))
     }
 
     /// What it takes to go on later. On WebGPU this is also what the run goes back to when the device is lost.
     pub async fn checkpoint(&mut self) -> Result<Vec<u8>> {
+        let start = clock::now();
         let bytes = match self.work.checkpoint().await {
             Err(error) => {
                 self.rescue(error).await?;
@@ -164,6 +174,7 @@ impl DistillRun {
         if let Some(rescue) = &mut self.rescue {
             rescue.checkpoint.clone_from(&bytes);
         }
+        watch::worked("attar: checkpoint", start);
         Ok(bytes)
     }
 

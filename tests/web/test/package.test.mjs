@@ -260,6 +260,28 @@ test("workers of one's own, buffers handed over, and the page's own thread", asy
   assert.deepEqual(errors, []);
 });
 
+/** A worker that tells the names of the spans that the profiler gets of it. */
+const OBSERVED = `import "/dist/worker.js";
+new PerformanceObserver((list) => postMessage(list.getEntries().map(({ name }) => name))).observe({ type: "measure" });`;
+
+test("what goes on in the worker is written to the console and measured", async (t) => {
+  const { page, errors } = await packagePage(t, { webgpu: true, pages: { "/observed.js": OBSERVED } });
+  const lines = [];
+  page.on("console", (message) => lines.push(`${message.type()} ${message.text()}`));
+  const seen = await page.evaluate(async () => {
+    const names = new Set();
+    const worker = new Worker("/observed.js", { type: "module" });
+    worker.addEventListener("message", ({ data }) => Array.isArray(data) && data.forEach((name) => names.add(name)));
+    await attar.distill(stripes(), { ...quick, log: "debug", profile: true, worker }).result;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    return [...names];
+  });
+  for (const name of ["attar: distill unit", "attar: ncfm.match"]) assert.ok(seen.includes(name), seen.join());
+  assert.ok(lines.some((line) => line.startsWith("info attar: begun on webgpu adapter=")), lines.join("\n"));
+  assert.ok(lines.some((line) => line.startsWith("debug attar: distill unit")));
+  assert.deepEqual(errors, []);
+});
+
 test("a worker that cannot be loaded is an error, not silence", async (t) => {
   const { page } = await packagePage(t);
   const code = await page.evaluate(() => attar.distill(stripes(), { worker: () => new Worker("/missing.js", { type: "module" }) }).result.catch((error) => error.code));

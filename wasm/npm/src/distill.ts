@@ -3,7 +3,7 @@ import { decode } from "./decode.js";
 import { distilledOf } from "./distilled.js";
 import { aborted, attempt, AttarError, attarError } from "./errors.js";
 import { checkImages, given, isLabelled } from "./images.js";
-import type { DistillRequest, JobControl, Sink } from "./protocol.js";
+import { watchOf, type DistillRequest, type JobControl, type Sink } from "./protocol.js";
 import { abortable, JobError, startJob } from "./start.js";
 import type { Distilled, DistillOptions, ImageFiles, LabelledImages, PartialRecipe, Progress, Recipe, Run } from "./types.js";
 
@@ -141,6 +141,7 @@ async function requestOf(images: LabelledImages | ImageFiles, options: DistillOp
     images: await given(set, own || options.transfer),
     recipe,
     engine: options.engine ?? "auto",
+    watch: watchOf(options),
   };
   if (options.checkpoint) request.checkpoint = options.checkpoint.slice();
   if (options.pool) request.pool = options.pool.slice();

@@ -1,6 +1,6 @@
 import { aborted } from "./errors.js";
 import { checkImages, given } from "./images.js";
-import type { EvaluateRequest } from "./protocol.js";
+import { watchOf, type EvaluateRequest } from "./protocol.js";
 import { abortable, startJob } from "./start.js";
 import type { Accuracy, Distilled, EvaluateOptions, LabelledImages } from "./types.js";
 
@@ -24,6 +24,7 @@ export async function evaluate(trainOn: Distilled | LabelledImages, test: Labell
       ...(normalisation && { normalisation }),
     },
     engine: options.engine ?? "auto",
+    watch: watchOf(options),
   };
   const job = await startJob(request, { share: (done, total) => options.onProgress?.(done, total) }, options.worker);
   return abortable(job, signal);

@@ -1,7 +1,7 @@
 /** The loops: what a worker does, or this thread where there is none. The WebAssembly has been started. */
 import type { Control } from "./control.js";
 import { attarError } from "./errors.js";
-import { DistilledSet, DistillRun, EvaluationRun, ImageSet, type LossPoint as UnitLosses, type Unit } from "./glue/attar.js";
+import { DistilledSet, DistillRun, EvaluationRun, ImageSet, type LossPoint as UnitLosses, type Unit, Watch } from "./glue/attar.js";
 import type { DistilledData, DistillRequest, EvaluateRequest, Outcome, Request, Sink } from "./protocol.js";
 import type { Accuracy, LabelledImages, LossPoint, Progress } from "./types.js";
 
@@ -11,11 +11,14 @@ const REPORT_EVERY = 100;
 const COPY_EVERY = 5000;
 
 export async function runJob<R extends Request>(request: R, control: Control, sink: Sink): Promise<Outcome<R>> {
+  let watch: Watch | undefined;
   try {
     await control.pass();
+    watch = new Watch(request.watch.log, request.watch.profile);
     const outcome = request.kind === "distill" ? await distillJob(request, control, sink) : await evaluateJob(request, control, sink);
     return outcome as Outcome<R>;
   } finally {
+    watch?.free();
     control.close();
   }
 }

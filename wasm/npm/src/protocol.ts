@@ -1,7 +1,7 @@
 /** What passes between a page and its worker: one message to the worker that begins a job, then messages over the job's own port. */
 import type { AttarErrorCode } from "./errors.js";
 import type { DistilledHeader, EvaluationSettings, Recipe } from "./glue/attar.js";
-import type { Accuracy, EngineName, LabelledImages, Progress } from "./types.js";
+import type { Accuracy, EngineName, LabelledImages, Progress, WatchOptions } from "./types.js";
 
 /** A distilled set as plain data. */
 export interface DistilledData extends DistilledHeader {
@@ -12,7 +12,11 @@ export interface DistilledData extends DistilledHeader {
   bytes?: Uint8Array;
 }
 
-export interface DistillRequest {
+interface WatchedRequest {
+  watch: Required<WatchOptions>;
+}
+
+export interface DistillRequest extends WatchedRequest {
   kind: "distill";
   images: LabelledImages;
   recipe: Recipe;
@@ -25,7 +29,7 @@ export interface DistillRequest {
   checkpointEvery?: number;
 }
 
-export interface EvaluateRequest {
+export interface EvaluateRequest extends WatchedRequest {
   kind: "evaluate";
   trainOn: { file: Uint8Array } | { images: LabelledImages };
   test: LabelledImages;
@@ -35,6 +39,9 @@ export interface EvaluateRequest {
 
 export type Request = DistillRequest | EvaluateRequest;
 export type Outcome<R extends Request> = R extends DistillRequest ? DistilledData : Accuracy;
+
+/** What a job's options say of how it is watched. */
+export const watchOf = ({ log = "off", profile = false }: WatchOptions): Required<WatchOptions> => ({ log, profile });
 
 /** Begins a job. */
 export interface Start {

@@ -36,7 +36,21 @@ export type WorkerChoice = Worker | (() => Worker) | false;
 export type PartialRecipe = DeepPartial<Recipe>;
 type DeepPartial<T> = T extends object ? { [K in keyof T]?: DeepPartial<T[K]> } : T;
 
-export interface DistillOptions {
+/** Events of this level and graver ones; "debug" has every unit of work. */
+export type LogLevel = "off" | "warn" | "info" | "debug";
+
+/** What can be seen of the work as it goes on, in the thread that does it. Jobs that share a thread share what they ask for. */
+export interface WatchOptions {
+  /** What is written to the console. Default: "off". */
+  log?: LogLevel;
+  /**
+   * Whether units of work and the programs in them are `performance.measure` spans, which browsers' profilers show:
+   * `attar: distill unit`, `attar: ncfm.match`. Default: false, since they take time.
+   */
+  profile?: boolean;
+}
+
+export interface DistillOptions extends WatchOptions {
   /** Default: a quarter of the smallest class, at most 10. */
   imagesPerClass?: number;
   iterations?: number;
@@ -152,7 +166,7 @@ export interface Distilled {
   npz(): Uint8Array;
 }
 
-export interface EvaluateOptions {
+export interface EvaluateOptions extends WatchOptions {
   /** Default: "quick", a small network; the others take minutes to hours. */
   protocol?: "quick" | "ncfm" | "vico";
   /** Networks to train. Default: 2. */

@@ -18,6 +18,7 @@ const cases = [
   ["recipe", "a value that cannot be", () => result({}, { recipe: { network: { width: 0 } } })],
   ["unsupported", "an engine that is not here", () => result({}, { engine: "webgpu" })],
   ["unsupported", "an engine that there is not", () => result({}, { engine: "abacus" })],
+  ["unsupported", "a log level that there is not", () => result({}, { log: "loud" })],
   ["format", "a checkpoint that is none", () => result({}, { checkpoint: new Uint8Array(100) })],
   ["format", "a pool that is none", () => result({}, { pool: new Uint8Array(100) })],
   ["format", "a file that is none", () => readDistilled(new TextEncoder().encode("PK"))],
