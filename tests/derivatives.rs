@@ -288,6 +288,7 @@ fn composites_of_images() {
     for x in [&even, &odd] {
         check("avg_pool2", anywhere(x), |_, x| x[0].avg_pool2());
         check("max_pool2", anywhere(x), |_, x| x[0].max_pool2());
+        check("avg_pool", anywhere(x), |_, x| x[0].avg_pool(3));
         check("resize up", anywhere(x), |_, x| x[0].resize((7, 8)));
         check("resize down", anywhere(x), |_, x| x[0].resize((3, 2)));
     }

@@ -91,6 +91,16 @@ fn a_maximum_over_a_flat_window_is_shared_by_all_of_it() {
 }
 
 #[test]
+fn averages_drop_what_fills_no_square() {
+    let g = Graph::new();
+    let x = g.iota(3, [1, 1, 3, 7]) + g.iota(2, [1, 1, 3, 7]) * 10.0;
+    g.output("value", x.avg_pool(3));
+    g.output("gradient", g.grad(x.avg_pool(2), &[x])[0]);
+    let row = [0.25, 0.25, 0.25, 0.25, 0.25, 0.25, 0.0];
+    expect(g, &[&[11.0, 14.0], &[row, row, [0.0; 7]].concat()]);
+}
+
+#[test]
 fn safe_sqrt_is_flat_at_and_below_0() {
     let g = Graph::new();
     let x = g.constant(&[-1.0, 0.0, 4.0], [3]);

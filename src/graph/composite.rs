@@ -124,26 +124,33 @@ impl<'g> Tensor<'g> {
     /// Means of 2 x 2 pixels of images `[n, c, h, w]`; an odd last row or column is dropped, as in PyTorch.
     #[track_caller]
     pub fn avg_pool2(self) -> Tensor<'g> {
-        self.tiles2().mean(&[3, 5])
+        self.avg_pool(2)
+    }
+
+    /// Means of `size` x `size` pixels of images `[n, c, h, w]`; rows and columns that fill no square are dropped, as in
+    /// PyTorch.
+    #[track_caller]
+    pub fn avg_pool(self, size: usize) -> Tensor<'g> {
+        self.tiles(size).mean(&[3, 5])
     }
 
     /// Maxima of 2 x 2 pixels of images `[n, c, h, w]`; an odd last row or column is dropped, as in PyTorch.
     #[track_caller]
     pub fn max_pool2(self) -> Tensor<'g> {
-        self.tiles2().max(&[3, 5])
+        self.tiles(2).max(&[3, 5])
     }
 
-    /// `[n, c, h/2, 2, w/2, 2]`.
+    /// `[n, c, h/size, size, w/size, size]`.
     #[track_caller]
-    fn tiles2(self) -> Tensor<'g> {
-        if self.rank() != 4 {
-            return self
-                .graph
-                .fail(format!("pooling of shape {}, which is not [n, c, h, w]", self.shape()), [1; 6].into());
+    fn tiles(self, size: usize) -> Tensor<'g> {
+        if self.rank() != 4 || size == 0 {
+            let message =
+                format!("pooling of {size} x {size} pixels of shape {}, which is not [n, c, h, w]", self.shape());
+            return self.graph.fail(message, [1; 6].into());
         }
         let [n, c, h, w] = [0, 1, 2, 3].map(|axis| self.dim(axis));
-        let even = self.narrow(2, 0, h / 2 * 2).narrow(3, 0, w / 2 * 2);
-        even.reshape([n, c, h / 2, 2, w / 2, 2])
+        let even = self.narrow(2, 0, h / size * size).narrow(3, 0, w / size * size);
+        even.reshape([n, c, h / size, size, w / size, size])
     }
 
     /// Bilinear resize of images `[n, c, h, w]` (half-pixel centres, edges clamped), by two small matrix products.
