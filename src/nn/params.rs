@@ -21,8 +21,18 @@ pub struct Param {
 pub enum Init {
     /// Uniform in `(-bound, bound)`.
     Uniform { bound: f64 },
+    /// Normal about 0.
+    Normal { deviation: f64 },
     /// All the same.
     Fill(f64),
+}
+
+impl Init {
+    /// PyTorch's default for a layer whose outputs each read `fan_in` inputs: `kaiming_uniform(a = sqrt 5)`, that is
+    /// U(+-1/sqrt(fan_in)), for weights and biases alike.
+    pub(super) fn uniform(fan_in: usize) -> Init {
+        Init::Uniform { bound: 1.0 / (fan_in as f64).sqrt() }
+    }
 }
 
 /// The parameters of a network: where each stands in the flat buffer, without gaps.
@@ -40,18 +50,10 @@ impl Table {
         self.len += shape.elements();
     }
 
-    /// Appends the weight and bias of a layer whose outputs each read `fan_in` inputs, with PyTorch's default initial
-    /// values: `kaiming_uniform(a = sqrt 5)`, that is U(+-1/sqrt(fan_in)), for both.
+    /// Appends the weight and bias of a layer whose outputs each read `fan_in` inputs, with PyTorch's initial values.
     pub(super) fn push_layer(&mut self, name: &str, weight: impl Into<Shape>, outputs: usize, fan_in: usize) {
-        let init = Init::Uniform { bound: 1.0 / (fan_in as f64).sqrt() };
-        self.push(format!("{name}.weight"), weight, init);
-        self.push(format!("{name}.bias"), [outputs], init);
-    }
-
-    /// Appends the scale and offset of a normalisation over `channels` channels: 1 and 0.
-    pub(super) fn push_norm(&mut self, name: &str, shape: impl Into<Shape> + Copy) {
-        self.push(format!("{name}.weight"), shape, Init::Fill(1.0));
-        self.push(format!("{name}.bias"), shape, Init::Fill(0.0));
+        self.push(format!("{name}.weight"), weight, Init::uniform(fan_in));
+        self.push(format!("{name}.bias"), [outputs], Init::uniform(fan_in));
     }
 
     /// The parameters in the order of the buffer.
@@ -86,6 +88,7 @@ impl Table {
         for param in &self.params {
             theta.extend((0..param.shape.elements()).map(|_| match param.init {
                 Init::Uniform { bound } => draws.range(-bound, bound) as f32,
+                Init::Normal { deviation } => (deviation * draws.normal()) as f32,
                 Init::Fill(value) => value as f32,
             }));
         }
