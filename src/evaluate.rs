@@ -333,7 +333,8 @@ impl Evaluation {
                 self.trainer.take_loss(&self.exec, self.step, self.trainer.batches()).await?;
             }
         } else {
-            self.tester.step(&self.exec, &self.trainer.theta(), self.step - training)?;
+            let statistics = self.trainer.statistics();
+            self.tester.step(&self.exec, &self.trainer.theta(), statistics.as_deref(), self.step - training)?;
         }
         self.step += 1;
         let each = training + testing;

@@ -125,6 +125,12 @@ impl PoolTraining {
         data: &Dataset,
         channels: &Normalisation,
     ) -> Result<PoolTraining> {
+        if !network.statistics().is_empty() {
+            return Err(Error::Recipe(
+                "a pool keeps no running statistics, so its networks cannot have batch norm: choose another norm"
+                    .into(),
+            ));
+        }
         let targets = one_hot(data.labels(), network.classes());
         let course = Course {
             name: "pool.training",

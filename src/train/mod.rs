@@ -80,10 +80,13 @@ impl Trainer {
         }
         let batch = course.settings.batch.min(count);
         let limits = exec.engine().limits();
-        let parts = course.micro_batch.parts(batch, course.network, limits);
+        // Batch norm normalises over what passes at once, so with it a batch passes whole, however much memory it takes.
+        let whole = !course.network.statistics().is_empty();
+        let micro_batch = if whole { MicroBatch::Images(batch) } else { course.micro_batch };
+        let parts = micro_batch.parts(batch, course.network, limits);
         let last = match count % batch {
             0 => parts,
-            rest => course.micro_batch.rest(rest, parts, course.network, limits),
+            rest => micro_batch.rest(rest, parts, course.network, limits),
         };
         let trainer = Trainer {
             name: course.name.into(),
@@ -127,9 +130,15 @@ impl Trainer {
         self.named("theta")
     }
 
+    /// Name of the buffer of batch norm's running statistics, if the network has any.
+    pub(crate) fn statistics(&self) -> Option<String> {
+        (!self.network.statistics().is_empty()).then(|| self.named(STATISTICS))
+    }
+
     /// Names of the buffers that hold a training between two steps.
     pub(crate) fn state(&self) -> Vec<String> {
         let mut names = vec![self.theta(), self.named("loss")];
+        names.extend(self.statistics());
         names.extend(self.settings.optimiser.states().iter().map(|state| format!("{}.{state}", self.theta())));
         names
     }
@@ -155,6 +164,9 @@ impl Trainer {
         exec.set_f32(&self.theta(), &theta)?;
         for state in self.settings.optimiser.states() {
             exec.set_f32(&format!("{}.{state}", self.theta()), &vec![0.0; theta.len()])?;
+        }
+        if let Some(statistics) = self.statistics() {
+            exec.set_f32(&statistics, &self.network.initial_statistics())?;
         }
         exec.set_f32(&self.named("loss"), &[0.0])
     }
@@ -233,6 +245,9 @@ impl Trainer {
         named(&self.name, part)
     }
 }
+
+/// The part of a trainer that is the running statistics.
+const STATISTICS: &str = "statistics";
 
 /// The name of a program or buffer of the trainer `name`.
 fn named(name: &str, part: &str) -> String {

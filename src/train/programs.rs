@@ -3,12 +3,12 @@
 //! `prepare` makes the images of the whole batch, `gradient` runs once for each micro-batch of them and adds up, `update`
 //! moves the parameters. Only `gradient` holds activations, and only those of a micro-batch.
 
-use super::{Course, gradient, named, rows_slot};
+use super::{Course, STATISTICS, gradient, named, rows_slot};
 use crate::{
     error::Result,
     graph::{Graph, Kind},
     micro_batch::Parts,
-    nn::{self, augment::Slots, loss, mix},
+    nn::{self, Mode, augment::Slots, loss, mix},
     program::Program,
 };
 
@@ -57,11 +57,17 @@ impl Writer<'_> {
         let targets = g.input(&self.name("batch.targets"), [room, network.classes()]).take(rows);
         let weights = g.input(&self.name("batch.weights"), [room]).take(rows);
         let theta = network.parameters(&g, &self.name("theta"));
-        let loss = loss::summed_cross_entropy(network.forward(theta, x).logits, targets, weights);
+        // Rows that only fill the batch have weight 0, and so no part in its statistics either.
+        let forward = network.forward_in(theta, x, Mode::Batch { weights: Some(weights) });
+        let loss = loss::summed_cross_entropy(forward.logits, targets, weights);
         let sum = network.parameters(&g, &self.name("gradient"));
         g.update(sum, sum + g.grad(loss, &[theta])[0]);
         let total = g.input(&self.name("loss"), [1]);
         g.update(total, total + loss.reshape([1]));
+        if !network.statistics().is_empty() {
+            let statistics = g.input(&self.name(STATISTICS), [network.statistics().len()]);
+            g.update(statistics, forward.moved(statistics));
+        }
         Program::new(program, g)
     }
 

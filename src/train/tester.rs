@@ -45,8 +45,9 @@ impl Tester {
         self.parts.number as u64
     }
 
-    /// Queues micro-batch number `step` for the parameters in buffer `theta`.
-    pub(crate) fn step(&self, exec: &Executor, theta: &str, step: u64) -> Result<()> {
+    /// Queues micro-batch number `step` for the parameters in buffer `theta` and, if the network has batch norm, the running
+    /// statistics in buffer `statistics`.
+    pub(crate) fn step(&self, exec: &Executor, theta: &str, statistics: Option<&str>, step: u64) -> Result<()> {
         let name = |part: &str| format!("{}.{part}", self.name);
         if step == 0 {
             exec.set_f32(&name("hits"), &[0.0])?;
@@ -56,7 +57,10 @@ impl Tester {
         let (rows, weights) = padded(&rows, 1.0, self.parts.each);
         exec.set_rows(&name("rows"), &rows)?;
         exec.set_f32(&name("weights"), &weights)?;
-        exec.run_bound(&self.name, &[(&name("theta"), theta)], &[])
+        let slots = [name("theta"), name("statistics")];
+        let buffers = std::iter::once(theta).chain(statistics);
+        let bindings: Vec<(&str, &str)> = slots.iter().map(String::as_str).zip(buffers).collect();
+        exec.run_bound(&self.name, &bindings, &[])
     }
 
     /// The fraction told right in the micro-batches since step 0.
@@ -72,7 +76,8 @@ impl Tester {
         let images = g.pixels(&name("images"), network.image().batch(self.count)).take(rows);
         let x = nn::normalise(images, &channels.mean, &channels.std);
         let targets = g.input(&name("targets"), [self.count, network.classes()]).take(rows);
-        let logits = network.forward(network.parameters(&g, &name("theta")), x).logits;
+        let theta = network.parameters(&g, &name("theta"));
+        let logits = network.forward_in(theta, x, network.running(&g, &name("statistics"))).logits;
         let hits = (loss::hits(logits, targets) * g.input(&name("weights"), [self.parts.each])).sum_all().reshape([1]);
         let total = g.input(&name("hits"), [1]);
         g.update(total, total + hits);

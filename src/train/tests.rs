@@ -6,11 +6,12 @@ use pollster::block_on;
 
 use super::*;
 use crate::{
-    engine::{Data, Engine, reference::Reference},
-    graph::Graph,
-    nn::{Architecture, ImageSize, loss, normalise, optim::Optimiser},
+    engine::{Buffer, Data, Engine, Executable, Limits, Readback, reference::Reference},
+    graph::{Conv, Graph},
+    nn::{Architecture, ImageSize, Norm, Pooling, augment::Strategy, loss, normalise, optim::Optimiser},
     program::Program,
     rng::Draws,
+    shape::Shape,
 };
 
 const IMAGE: ImageSize = ImageSize { channels: 1, height: 8, width: 8 };
@@ -21,6 +22,12 @@ const DRAWS: TrainingDraws =
 
 fn network() -> Network {
     Network::new(Architecture::convnet(2, 4), IMAGE, CLASSES).expect("it fits")
+}
+
+/// The same with batch norm.
+fn batch_normed() -> Network {
+    let batch = Architecture::ConvNet { depth: 2, width: 4, norm: Norm::Batch, pooling: Pooling::Average };
+    Network::new(batch, IMAGE, CLASSES).expect("it fits")
 }
 
 fn channels() -> Normalisation {
@@ -41,14 +48,20 @@ fn executor(engine: impl Engine + 'static) -> Executor {
     exec
 }
 
-/// The parameters of network 1 after `steps` steps.
-fn trained(exec: &mut Executor, settings: &TrainingRecipe, micro_batch: usize, steps: u64) -> Vec<f64> {
+/// The parameters of network 1 after `steps` steps, and what else a training holds of it.
+fn trained(
+    exec: &mut Executor,
+    network: &Network,
+    settings: &TrainingRecipe,
+    micro_batch: usize,
+    steps: u64,
+) -> [Vec<f64>; 2] {
     let course = Course {
         name: "t",
         images: "images",
         targets: &targets(),
         channels: &channels(),
-        network: &network(),
+        network,
         settings,
         epochs: 2,
         micro_batch: MicroBatch::Images(micro_batch),
@@ -59,7 +72,13 @@ fn trained(exec: &mut Executor, settings: &TrainingRecipe, micro_batch: usize, s
     trainer.start(exec, 1).expect("it starts");
     (0..steps).for_each(|step| trainer.step(exec, 1, step).expect("it runs"));
     assert!(block_on(trainer.take_loss(exec, steps, steps)).expect("it learns") > 0.0);
-    Reference::f64().read_f64(exec.buffer(&trainer.theta()).expect("it is there")).expect("it reads")
+    let read = |name: &String| read(exec, name);
+    let theta = trainer.theta();
+    [read(&theta), trainer.state().iter().filter(|name| **name != theta).flat_map(read).collect()]
+}
+
+fn read(exec: &Executor, name: &str) -> Vec<f64> {
+    Reference::f64().read_f64(exec.buffer(name).expect("it is there")).expect("it reads")
 }
 
 fn apart(a: &[f64], b: &[f64]) -> f64 {
@@ -71,11 +90,97 @@ fn apart(a: &[f64], b: &[f64]) -> f64 {
 fn parts_add_up_to_the_whole_batch() {
     let strategy = "color_crop_cutout_flip_scale_rotate".parse().expect("a known strategy");
     let settings = TrainingRecipe { batch: 13, cutmix: 1.0, lr: 0.1, augment: strategy, ..TrainingRecipe::pool() };
-    let after = |micro_batch| trained(&mut executor(Reference::f64()), &settings, micro_batch, 6);
-    let whole = after(13);
+    let after = |micro_batch| trained(&mut executor(Reference::f64()), &network(), &settings, micro_batch, 6);
+    let [whole, _] = after(13);
     for micro_batch in [1, 4, 5, 12] {
-        let parts = after(micro_batch);
+        let [parts, _] = after(micro_batch);
         assert!(apart(&whole, &parts) < 1e-13, "{micro_batch}: {}", apart(&whole, &parts));
+    }
+}
+
+/// Batches of 13, 13 and 4. On a GPU the last one is filled up to 13: its statistics are of the 4 alone.
+#[test]
+fn batch_norm_sees_the_whole_batch_and_nothing_else() {
+    let settings = TrainingRecipe { batch: 13, lr: 0.1, ..TrainingRecipe::pool() };
+    let [whole, state] = trained(&mut executor(Reference::f64()), &batch_normed(), &settings, 13, 6);
+    assert_eq!(state.len(), 1 + batch_normed().statistics().len() + whole.len(), "loss, statistics and momentum");
+    let [parts, same] = trained(&mut executor(Reference::f64()), &batch_normed(), &settings, 4, 6);
+    assert_eq!((&parts, &same), (&whole, &state), "such a batch is never parted");
+    let [filled, kept] = trained(&mut executor(Uncached(Reference::f64())), &batch_normed(), &settings, 4, 6);
+    assert!(apart(&whole, &filled) < 1e-13, "{}", apart(&whole, &filled));
+    assert!(apart(&state, &kept) < 1e-13, "{}", apart(&state, &kept));
+}
+
+/// The first running statistics are a tenth of the batch's and nine tenths of 0 and 1.
+#[test]
+fn running_statistics_follow_the_batches() {
+    let settings = TrainingRecipe { batch: IMAGES, augment: none(), cutmix: 0.0, ..TrainingRecipe::pool() };
+    let (mut exec, network) = (executor(Reference::f64()), batch_normed());
+    trained(&mut exec, &network, &settings, IMAGES, 1);
+    let g = Graph::new();
+    let images = g.pixels("images", IMAGE.batch(IMAGES)).take(g.rows("plain.rows", IMAGES));
+    let theta = network.parameters(&g, "plain.theta");
+    let [kernel, bias] = ["weight", "bias"].map(|part| network.table().get(theta, &format!("layers.conv.0.{part}")));
+    let x = normalise(images, &channels().mean, &channels().std);
+    let y = x.conv2d(kernel, Conv::padded(3)) + bias.reshape([1, 4, 1, 1]);
+    let count = (IMAGES * 12 * 12) as f64;
+    g.output("plain.mean", y.mean(&[0, 2, 3]) * 0.1);
+    g.output("plain.variance", y.variance_keep(&[0, 2, 3]).reshape([4]) * (0.1 * count / (count - 1.0)) + 0.9);
+    run_plain(&mut exec, &network, g);
+    let moved = read(&exec, "t.statistics");
+    for (part, first) in [("plain.mean", 0), ("plain.variance", 4)] {
+        let plain = read(&exec, part);
+        assert!(apart(&plain, &moved[first..first + 4]) < 1e-12, "{part}: {plain:?} {moved:?}");
+    }
+}
+
+fn none() -> Strategy {
+    "none".parse().expect("no augmentation")
+}
+
+/// Loads and runs a program over all images in order and the initial parameters of network 1.
+fn run_plain(exec: &mut Executor, network: &Network, g: Graph) {
+    let rows: Vec<u32> = (0..IMAGES as u32).collect();
+    exec.load(Program::new("plain", g).expect("a valid graph")).expect("it loads");
+    exec.set_rows("plain.rows", &rows).expect("it fits");
+    exec.set_f32("plain.theta", &network.init(&mut DRAWS.init.draws(1, 1, 0))).expect("it fits");
+    exec.run("plain", &[]).expect("it runs");
+}
+
+/// The reference, as a device without a cache.
+struct Uncached(Reference<f64>);
+
+impl Engine for Uncached {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn limits(&self) -> Limits {
+        Limits { cache_bytes: None, ..self.0.limits() }
+    }
+
+    fn memory_in_use(&self) -> u64 {
+        self.0.memory_in_use()
+    }
+
+    fn load(&self, program: &Program) -> Result<Arc<dyn Executable>> {
+        self.0.load(program)
+    }
+
+    fn buffer(&self, kind: Kind, shape: Shape) -> Result<Buffer> {
+        self.0.buffer(kind, shape)
+    }
+
+    fn write(&self, buffer: &Buffer, data: Data<'_>) -> Result<()> {
+        self.0.write(buffer, data)
+    }
+
+    fn copy(&self, from: &Buffer, to: &Buffer) -> Result<()> {
+        self.0.copy(from, to)
+    }
+
+    fn read(&self, buffer: &Buffer) -> Readback {
+        self.0.read(buffer)
     }
 }
 
@@ -86,25 +191,21 @@ fn a_step_descends_the_mean_loss() {
         batch: IMAGES,
         lr: 0.5,
         optimiser: Optimiser::Sgd { momentum: 0.0, weight_decay: 0.0 },
-        augment: "none".parse().expect("no augmentation"),
+        augment: none(),
         cutmix: 0.0,
         ..TrainingRecipe::pool()
     };
     let mut exec = executor(Reference::f64());
-    let stepped = trained(&mut exec, &settings, 7, 1);
+    let [stepped, _] = trained(&mut exec, &network(), &settings, 7, 1);
 
     let g = Graph::new();
-    let rows: Vec<u32> = (0..IMAGES as u32).collect();
     let images = g.pixels("images", IMAGE.batch(IMAGES)).take(g.rows("plain.rows", IMAGES));
     let theta = network().parameters(&g, "plain.theta");
     let logits = network().forward(theta, normalise(images, &channels().mean, &channels().std)).logits;
     let loss = loss::cross_entropy(logits, g.constant(&targets(), [IMAGES, CLASSES]));
     g.output("plain.next", theta - g.grad(loss, &[theta])[0] * 0.5);
-    exec.load(Program::new("plain", g).expect("a valid graph")).expect("it loads");
-    exec.set_rows("plain.rows", &rows).expect("it fits");
-    exec.set_f32("plain.theta", &network().init(&mut DRAWS.init.draws(1, 1, 0))).expect("it fits");
-    exec.run("plain", &[]).expect("it runs");
-    let plain = Reference::f64().read_f64(exec.buffer("plain.next").expect("it is there")).expect("it reads");
+    run_plain(&mut exec, &network(), g);
+    let plain = read(&exec, "plain.next");
     // The weights of the images are 1 / 30 in single precision.
     assert!(apart(&plain, &stepped) < 1e-8, "{}", apart(&plain, &stepped));
 }
