@@ -12,7 +12,7 @@ use crate::{
     error::{Error, Result},
     graph::{Graph, Kind},
     nn::{
-        Architecture, ImageSize,
+        ImageSize, NetworkChoice,
         augment::{Flavour, Sharing},
         decode,
         optim::Optimiser,
@@ -39,8 +39,8 @@ use crate::{
 pub struct Protocol {
     /// The name printed beside every accuracy.
     pub name: String,
-    /// Channels of each block of the network.
-    pub width: usize,
+    /// The network, for which the set gives the sizes that are left open.
+    pub network: NetworkChoice,
     /// How a network is trained.
     pub training: TrainingRecipe,
     /// Passes over a small set.
@@ -95,7 +95,8 @@ impl Protocol {
                 return Err(Error::Recipe(format!("there is no protocol `{name}`: choose one of {names}")));
             }
         };
-        Ok(Protocol { name: name.into(), width, training, epochs, most_steps, micro_batch: MicroBatch::Automatic })
+        let network = NetworkChoice::convnet(width);
+        Ok(Protocol { name: name.into(), network, training, epochs, most_steps, micro_batch: MicroBatch::Automatic })
     }
 
     /// The protocol that a recipe asks for; what differs from the named one stands in its name.
@@ -105,8 +106,11 @@ impl Protocol {
     pub fn of(recipe: &Recipe) -> Result<Protocol> {
         let asked = &recipe.evaluation;
         let mut protocol = Protocol { micro_batch: recipe.micro_batch, ..Protocol::named(&asked.protocol)? };
+        if let Some(width) = asked.width {
+            protocol.network.width = Some(width.max(1));
+            protocol.name += &format!(", width {}", width.max(1));
+        }
         let changes = [
-            (asked.width, &mut protocol.width, "width"),
             (asked.epochs, &mut protocol.epochs, "epochs"),
             (asked.most_steps, &mut protocol.most_steps, "most steps"),
         ];
@@ -117,6 +121,12 @@ impl Protocol {
             }
         }
         Ok(protocol)
+    }
+
+    /// This protocol with another network, which then stands in its name.
+    #[must_use]
+    pub fn with_network(self, network: NetworkChoice) -> Protocol {
+        Protocol { name: format!("{}, {network}", self.name), network, ..self }
     }
 
     /// Epochs for a set of `count` images.
@@ -293,8 +303,7 @@ impl Evaluation {
             )));
         }
         let mut exec = Executor::new(engine);
-        let depth = Architecture::usual_depth(set.image.height.min(set.image.width));
-        let network = network_for(Architecture::convnet(depth, protocol.width), test)?;
+        let network = network_for(protocol.network.architecture(set.image)?, test)?;
         set.write(&mut exec, "evaluation.images")?;
         let course = Course {
             name: "evaluation",

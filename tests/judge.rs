@@ -31,7 +31,8 @@ fn sets() -> (Distilled, Dataset) {
 
 fn ours(set: &Distilled, test: &Dataset) -> Accuracy {
     let mut protocol = Protocol::named("ncfm").expect("a known name");
-    (protocol.width, protocol.epochs, protocol.training.batch, protocol.training.cutmix) = (WIDTH, EPOCHS, BATCH, 0.0);
+    (protocol.epochs, protocol.training.batch, protocol.training.cutmix) = (EPOCHS, BATCH, 0.0);
+    protocol.network.width = Some(WIDTH);
     protocol.training.augment = "none".parse().expect("no augmentation");
     let device = block_on(engine::open("candle:cpu")).expect("candle's CPU is always there");
     let mut evaluation =

@@ -7,6 +7,7 @@ use attar::{
     data::Images,
     engine::{Engine, reference::Reference},
     evaluate::TrainingSet,
+    nn::NetworkChoice,
     pool::PoolRun,
     rng::Draws,
 };
@@ -239,7 +240,7 @@ fn a_network_learns_the_squares_from_real_and_from_distilled_images() {
     let (data, test) = (squares(1), squares(2));
     let set = finish(&mut Distillation::new(recipe(), &data, engine()).expect("the recipe fits"));
     let mut protocol = Protocol::named("quick").expect("a known name");
-    (protocol.width, protocol.epochs, protocol.training.lr) = (4, 40, 0.01);
+    (protocol.network.width, protocol.epochs, protocol.training.lr) = (Some(4), 40, 0.01);
     for training in [TrainingSet::from(&set), TrainingSet::real(&data, &data.normalisation())] {
         let mut evaluation = Evaluation::new(&protocol, &training, &test, 2, 1, engine()).expect("the sets fit");
         while block_on(evaluation.advance()).expect("it goes on").is_some() {}
@@ -247,4 +248,28 @@ fn a_network_learns_the_squares_from_real_and_from_distilled_images() {
         assert_eq!(accuracy.each.len(), 2);
         assert!(accuracy.mean > 0.6, "guessing gives a third: {accuracy:?}");
     }
+}
+
+#[test]
+fn an_evaluation_is_told_its_network() {
+    let (data, test) = (squares(1), squares(2));
+    let training = TrainingSet::real(&data, &data.normalisation());
+    for (name, width) in [("mlp", Some(16)), ("alexnet", Some(4)), ("resnet18-bn", Some(4)), ("resnet-ap10", Some(4))] {
+        let network = NetworkChoice { width, ..name.parse().expect("a known name") };
+        let mut protocol = Protocol::named("quick").expect("a known name").with_network(network);
+        assert!(protocol.name.starts_with(&format!("quick, {name}")), "{}", protocol.name);
+        (protocol.epochs, protocol.training.lr, protocol.training.cutmix) = (60, 0.01, 0.0);
+        protocol.training.augment = "none".parse().expect("no augmentation");
+        let mut evaluation = Evaluation::new(&protocol, &training, &test, 2, 1, engine()).expect("the sets fit");
+        while block_on(evaluation.advance()).expect("it goes on").is_some() {}
+        let accuracy = evaluation.accuracy();
+        assert!(accuracy.mean > 0.6, "guessing gives a third: {name} {accuracy:?}");
+    }
+}
+
+#[test]
+fn a_pool_has_no_batch_norm() {
+    let recipe = recipe().with("network.norm=batch").expect("a norm");
+    let refused = Distillation::new(recipe, &squares(1), engine()).err();
+    assert!(matches!(refused, Some(Error::Recipe(message)) if message.contains("running statistics")));
 }

@@ -8,6 +8,7 @@ use crate::{
     engine::Engine,
     error::Result,
     evaluate::{Evaluation, Protocol, TrainingSet},
+    nn::NetworkChoice,
     rng::Draws,
 };
 
@@ -22,7 +23,7 @@ const CLASSES: usize = 10;
 /// Those of the engine.
 pub async fn evaluation_epoch(width: usize, engine: &Arc<dyn Engine>, watch: &Stopwatch<'_>) -> Result<Figure> {
     let meter = Meter::new(engine);
-    let protocol = Protocol { width, ..Protocol::named("ncfm")? };
+    let protocol = Protocol { network: NetworkChoice::convnet(width), ..Protocol::named("ncfm")? };
     let data = random_images()?;
     let set = TrainingSet::real(&data, &data.normalisation());
     let mut evaluation = Evaluation::new(&protocol, &set, &data, 1, 1, meter.engine())?;
