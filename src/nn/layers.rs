@@ -41,6 +41,8 @@ pub(super) struct Declared {
     pub statistics: Table,
     /// Values of the largest convolution's output, or the largest linear layer's input, for one image.
     pub largest: usize,
+    /// Whether a norm is over single values, which makes every image the same.
+    pub blind: bool,
 }
 
 /// How the kernels of a convolution start.
@@ -146,9 +148,9 @@ impl<'g, 't> Layers<'g, 't> {
         let offset = self.param(g, name, "bias", shape, Init::Fill(0.0));
         let even = match norm {
             Norm::Batch => self.over_batch(y, name),
-            Norm::Group => over_groups(y, 4),
-            Norm::Layer => over_groups(y, 1),
-            Norm::Instance | Norm::None => over_groups(y, c),
+            Norm::Group => self.over_groups(y, 4),
+            Norm::Layer => self.over_groups(y, 1),
+            Norm::Instance | Norm::None => self.over_groups(y, c),
         };
         even * scale.reshape(own) + offset.reshape(own)
     }
@@ -156,6 +158,19 @@ impl<'g, 't> Layers<'g, 't> {
     /// Keeps the output of a block for those who look at inner features.
     pub fn keep(&mut self, y: Tensor<'g>) {
         self.inner.push(y);
+    }
+
+    /// Each of these groups of channels of each image by its own mean and variance.
+    #[track_caller]
+    fn over_groups(&mut self, y: Tensor<'g>, groups: usize) -> Tensor<'g> {
+        let [n, c, h, w] = [0, 1, 2, 3].map(|axis| y.dim(axis));
+        if let Source::Declared(declared) = &mut self.source {
+            declared.blind |= c * h * w == groups;
+        }
+        let grouped = if groups == c { y } else { y.reshape([n, groups, c / groups * h, w]) };
+        let centred = grouped - grouped.mean_keep(&[2, 3]);
+        let deviation = (centred.square().mean_keep(&[2, 3]) + EPS).sqrt();
+        (centred * deviation.recip()).reshape([n, c, h, w])
     }
 
     /// Every channel by the mode's mean and variance of it.
@@ -224,14 +239,4 @@ impl<'g, 't> Layers<'g, 't> {
 pub(super) fn flat(y: Tensor<'_>) -> Tensor<'_> {
     let n = y.dim(0);
     y.reshape([n, y.shape().elements() / n.max(1)])
-}
-
-/// Each of these groups of channels of each image by its own mean and variance.
-#[track_caller]
-fn over_groups(y: Tensor<'_>, groups: usize) -> Tensor<'_> {
-    let [n, c, h, w] = [0, 1, 2, 3].map(|axis| y.dim(axis));
-    let grouped = if groups == c { y } else { y.reshape([n, groups, c / groups * h, w]) };
-    let centred = grouped - grouped.mean_keep(&[2, 3]);
-    let deviation = (centred.square().mean_keep(&[2, 3]) + EPS).sqrt();
-    (centred * deviation.recip()).reshape([n, c, h, w])
 }

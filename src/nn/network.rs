@@ -68,10 +68,10 @@ impl Network {
         let last = architecture.features(&mut layers, graph.input("image", image.batch(1)));
         let features = last.dim(1);
         layers.linear(last, architecture.classifier(), classes);
-        if graph.error().is_some() || image.elements() == 0 || features == 0 {
+        let Declared { params, statistics, largest, blind } = layers.declared();
+        if graph.error().is_some() || blind || image.elements() == 0 || features == 0 {
             return Err(architecture.too_small(image));
         }
-        let Declared { params, statistics, largest } = layers.declared();
         Ok(Network { architecture, image, classes, features, largest, table: params, statistics })
     }
 

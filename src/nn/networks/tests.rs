@@ -79,8 +79,13 @@ fn images_that_are_too_small_are_refused() {
     assert!(lenet.starts_with("images of 12x12 are too small for lenet"), "{lenet}");
     let ap10 = sentence(Architecture::ResNetAp10 { width: 4, norm: Norm::None }, square(3, 7));
     assert!(ap10.starts_with("images of 7x7 are too small for resnet-ap10"), "{ap10}");
+    // A norm over a single pixel would leave nothing of it.
+    let resnet18 = |norm| Architecture::ResNet18 { width: 4, norm };
+    let blind = sentence(resnet18(Norm::Instance), square(3, 8));
+    assert!(blind.starts_with("images of 8x8 are too small for resnet18"), "{blind}");
+    assert!(Network::new(resnet18(Norm::Batch), square(3, 8), 10).is_ok());
     // Strides never halve a pixel away.
-    assert!(Network::new(Architecture::ResNet18 { width: 4, norm: Norm::None }, square(3, 2), 10).is_ok());
+    assert!(Network::new(resnet18(Norm::None), square(3, 2), 10).is_ok());
 }
 
 #[test]
