@@ -24,6 +24,6 @@ macro_rules! topics {
 }
 
 topics! {
-    cf_loss sampling_net ncfm_step decode augment convnet optim metrics
+    cf_loss sampling_net ncfm_step decode augment convnet networks optim metrics
     distribution_matching gradient_matching trajectory_matching performance_matching krr
 }

@@ -6,7 +6,7 @@ use std::{cell::RefCell, collections::BTreeMap, collections::BTreeSet, path::Pat
 use attar::{
     engine::{Engine, Scalars},
     graph::{Graph, Tensor},
-    nn::{Architecture, ImageSize, Network},
+    nn::{Architecture, ImageSize, Network, Table},
     program::Program,
     shape::Shape,
 };
@@ -192,7 +192,11 @@ impl<'t> Trial<'t> {
 
     /// Integers of the fixture as rows.
     pub fn rows<'g>(&mut self, g: &'g Graph, name: &str) -> Tensor<'g> {
-        let rows: Vec<u32> = self.topic.ints(name).iter().map(|&row| row as u32).collect();
+        self.given_rows(g, name, self.topic.ints(name).iter().map(|&row| row as u32).collect())
+    }
+
+    /// Rows that the test computes.
+    pub fn given_rows<'g>(&mut self, g: &'g Graph, name: &str, rows: Vec<u32>) -> Tensor<'g> {
         let slot = g.rows(name, rows.len());
         self.values.push((name.into(), Value::Rows(rows)));
         slot
@@ -221,10 +225,10 @@ impl<'t> Trial<'t> {
         self.expected.push(name.into());
     }
 
-    /// Declares that the slices of a flat vector are the fixture's tensors called `prefix` and the network's names.
-    pub fn expect_flat<'g>(&mut self, g: &'g Graph, network: &Network, prefix: &str, flat: Tensor<'g>) {
-        for param in network.table().params() {
-            self.expect(g, &format!("{prefix}{}", param.name), network.table().get(flat, &param.name));
+    /// Declares that the slices of a flat vector are the fixture's tensors called `prefix` and the table's names.
+    pub fn expect_flat<'g>(&mut self, g: &'g Graph, table: &Table, prefix: &str, flat: Tensor<'g>) {
+        for param in table.params() {
+            self.expect(g, &format!("{prefix}{}", param.name), table.get(flat, &param.name));
         }
     }
 

@@ -87,7 +87,7 @@ pub fn trajectory_matching(topic: &Topic, engine: &Arc<dyn Engine>) {
         trial.expect(&g, &format!("inner_loss{step}"), loss);
         theta = theta - g.grad(loss, &[theta])[0] * lr;
     }
-    trial.expect_flat(&g, &network, "thetaN.", theta);
+    trial.expect_flat(&g, network.table(), "thetaN.", theta);
     let start_distance = (start - target).square().sum_all();
     let loss = (theta - target).square().sum_all() / start_distance;
     let gradients = g.grad(loss, &[syn, lr]);

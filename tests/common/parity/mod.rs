@@ -2,6 +2,7 @@
 
 mod characteristic;
 mod methods;
+mod networks;
 mod pictures;
 mod training;
 
@@ -18,13 +19,14 @@ use super::fixtures::{Fixtures, Topic, Trial};
 type Check = fn(&Topic, &Arc<dyn Engine>);
 
 /// Every file of fixtures, and its check.
-pub const TOPICS: [(&str, Check); 13] = [
+pub const TOPICS: [(&str, Check); 14] = [
     ("cf_loss", characteristic::cf_loss),
     ("sampling_net", characteristic::sampling_net),
     ("ncfm_step", characteristic::ncfm_step),
     ("decode", pictures::decode),
     ("augment", pictures::augment),
     ("convnet", training::convnet),
+    ("networks", networks::networks),
     ("optim", training::optim),
     ("metrics", training::metrics),
     ("distribution_matching", methods::distribution_matching),

@@ -30,7 +30,7 @@ pub fn convnet(topic: &Topic, engine: &Arc<dyn Engine>) {
         trial.expect(&g, &format!("{case}logits"), forward.logits);
         trial.expect(&g, &format!("{case}loss"), loss);
         trial.expect(&g, &format!("{case}grad_x"), gradients[0]);
-        trial.expect_flat(&g, &network, &format!("{case}grad."), gradients[1]);
+        trial.expect_flat(&g, network.table(), &format!("{case}grad."), gradients[1]);
         trial.check(g);
     }
 }

@@ -12,7 +12,7 @@ macro_rules! files {
     };
 }
 
-const FILES: [(&str, &[u8]); 14] = files! {
+const FILES: [(&str, &[u8]); 15] = files! {
     "augment.safetensors"
     "cf_loss.safetensors"
     "convnet.safetensors"
@@ -22,6 +22,7 @@ const FILES: [(&str, &[u8]); 14] = files! {
     "krr.safetensors"
     "metrics.safetensors"
     "ncfm_step.safetensors"
+    "networks.safetensors"
     "optim.safetensors"
     "performance_matching.safetensors"
     "sampling_net.safetensors"
