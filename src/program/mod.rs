@@ -8,6 +8,7 @@ mod cost;
 mod lower;
 mod plan;
 mod simplify;
+mod single;
 mod text;
 
 use std::sync::Arc;
@@ -16,7 +17,8 @@ use serde::{Deserialize, Serialize};
 
 pub use cost::Cost;
 pub use lower::{Interval, Target, View, allocate, lower};
-pub use plan::{Frame, Fused, Instruction, Operand, Part, Place, Plan, Register, Single, Step, Value, ValueId, What};
+pub use plan::{Elementwise, Frame, Fused, Instruction, Operand, Place, Plan, Register, Step, Value, ValueId, What};
+pub use single::{ContractionOp, Part, Single, SingleOp};
 
 use crate::{
     error::{Error, Result},

@@ -6,7 +6,7 @@
 
 use std::{fmt, sync::Arc};
 
-use super::{Program, lower::View};
+use super::{Part, Program, Single, lower::View};
 use crate::graph::{Binary, Compare, Law, NodeId, Op, Reduce, Unary};
 
 /// A program as an engine runs it: steps in order.
@@ -83,22 +83,6 @@ impl Step {
     }
 }
 
-/// A node that runs by itself on neighbouring elements of values.
-#[derive(Debug, Clone)]
-pub struct Single {
-    pub node: NodeId,
-    pub inputs: Vec<Part>,
-    pub output: ValueId,
-}
-
-/// `len` neighbouring elements of a value, from `offset` on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Part {
-    pub value: ValueId,
-    pub offset: usize,
-    pub len: usize,
-}
-
 /// How a fused kernel goes through its values. A block is computed whole before the next; blocks do not depend on each
 /// other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,16 +134,7 @@ pub enum What {
         value: ValueId,
         view: View,
     },
-    /// The one operand in every element.
-    Fill,
-    Unary(Unary),
-    Binary(Binary),
-    Compare(Compare),
-    Select,
-    /// `a b + c`, rounded as the engine likes.
-    MulAdd,
-    /// The second operand where the first is positive, else 0.
-    Gated,
+    Elementwise(Elementwise),
     /// Draw number i of the stream for element number i of the node.
     Random {
         law: Law,
@@ -180,6 +155,21 @@ pub enum What {
     },
 }
 
+/// What computes each element from the operands' elements of the same index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Elementwise {
+    /// The one operand in every element.
+    Fill,
+    Unary(Unary),
+    Binary(Binary),
+    Compare(Compare),
+    Select,
+    /// `a b + c`, rounded as the engine likes.
+    MulAdd,
+    /// The second operand where the first is positive, else 0.
+    Gated,
+}
+
 /// What an instruction reads.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Operand {
@@ -191,6 +181,13 @@ pub enum Operand {
         register: Register,
         repeat: usize,
     },
+}
+
+impl Operand {
+    /// A whole array.
+    pub fn array(register: Register) -> Operand {
+        Operand::Array { register, repeat: 1 }
+    }
 }
 
 impl Plan {
@@ -301,13 +298,15 @@ impl Plan {
             What::Load { value, view } => {
                 format!("load {} from {} as {:?} by {:?}", self.value(*value), view.offset, view.dims, view.strides)
             }
-            What::Fill => "fill".into(),
-            What::Unary(function) => named(&Op::Unary(*function)),
-            What::Binary(function) => named(&Op::Binary(*function)),
-            What::Compare(compare) => named(&Op::Compare(*compare)),
-            What::Select => "select".into(),
-            What::MulAdd => "mul_add".into(),
-            What::Gated => "gated".into(),
+            What::Elementwise(function) => match function {
+                Elementwise::Fill => "fill".into(),
+                Elementwise::Unary(function) => named(&Op::Unary(*function)),
+                Elementwise::Binary(function) => named(&Op::Binary(*function)),
+                Elementwise::Compare(compare) => named(&Op::Compare(*compare)),
+                Elementwise::Select => "select".into(),
+                Elementwise::MulAdd => "mul_add".into(),
+                Elementwise::Gated => "gated".into(),
+            },
             What::Random { law, stream } => named(&Op::Random { law: *law, stream: *stream }),
             What::Reduce { reduce, dims, axes } => format!("{reduce:?} of {dims:?} over {axes:?}").to_ascii_lowercase(),
             What::Dot => "dot".into(),

@@ -6,7 +6,7 @@ use attar_kernels::vector::{self, Reduction, Stream, Tile, TileMut, Vector};
 use super::binding::{Pointer, Run};
 use crate::{
     graph::{Binary, Reduce},
-    program::{Instruction, Operand, Register, View, What},
+    program::{Elementwise, Instruction, Operand, Register, View, What},
     shape::MAX_RANK,
 };
 
@@ -73,7 +73,7 @@ impl Op {
                 let rows = shown(view.offset, view, Some((block.rows, *from as isize)));
                 block.vector.copy(block.array(self.inputs[0]), &rows, 0, block.out(self.to));
             }
-            _ => self.elementwise(block),
+            What::Elementwise(function) => self.elementwise(*function, block),
         }
     }
 
@@ -118,20 +118,17 @@ impl Op {
         }
     }
 
-    fn elementwise(&self, block: &Block<'_, '_>) {
+    fn elementwise(&self, function: Elementwise, block: &Block<'_, '_>) {
         let (vector, out) = (block.vector, block.out(self.to));
         let input = |index: usize| block.operand(self.inputs[index]);
-        match &self.what {
-            What::Unary(function) => vector.unary(*function, input(0), out),
-            What::Binary(function) => vector.binary(*function, input(0), input(1), out),
-            What::Compare(compare) => vector.compare(*compare, input(0), input(1), out),
-            What::Select => vector.select(input(0), input(1), input(2), out),
-            What::MulAdd => vector.mul_add(input(0), input(1), input(2), out),
-            What::Gated => vector.gated(input(0), input(1), out),
-            What::Fill => vector.binary(Binary::Add, input(0), vector::Operand::One(0.0), out),
-            What::Load { .. } | What::Random { .. } | What::Reduce { .. } | What::Dot | What::Move { .. } => {
-                unreachable!("not element by element")
-            }
+        match function {
+            Elementwise::Fill => vector.binary(Binary::Add, input(0), vector::Operand::One(0.0), out),
+            Elementwise::Unary(function) => vector.unary(function, input(0), out),
+            Elementwise::Binary(function) => vector.binary(function, input(0), input(1), out),
+            Elementwise::Compare(compare) => vector.compare(compare, input(0), input(1), out),
+            Elementwise::Select => vector.select(input(0), input(1), input(2), out),
+            Elementwise::MulAdd => vector.mul_add(input(0), input(1), input(2), out),
+            Elementwise::Gated => vector.gated(input(0), input(1), out),
         }
     }
 }

@@ -165,6 +165,28 @@ pub(super) enum Contents {
     Pixels(Vec<u8>),
 }
 
+impl Contents {
+    fn data(&self) -> Data<'_> {
+        match self {
+            Contents::Real(values) => Data::F32(values.as_slice()),
+            Contents::Rows(rows) => Data::Rows(rows),
+            Contents::Pixels(pixels) => Data::Pixels(pixels),
+        }
+    }
+
+    /// Replaces the values by as many of the same kind.
+    fn set(&mut self, data: Data<'_>) {
+        match (self, data) {
+            (Contents::Real(to), Data::F32(from)) => to.as_mut_slice().copy_from_slice(from),
+            (Contents::Rows(to), Data::Rows(from)) => to.copy_from_slice(from),
+            (Contents::Pixels(to), Data::Pixels(from)) => to.copy_from_slice(from),
+            (Contents::Real(_) | Contents::Rows(_) | Contents::Pixels(_), _) => {
+                unreachable!("kind and length were compared")
+            }
+        }
+    }
+}
+
 /// The memory of a buffer.
 pub(super) struct Storage {
     contents: UnsafeCell<Contents>,
@@ -215,12 +237,7 @@ pub(super) fn write(buffer: &Buffer, data: Data<'_>, shared: &Arc<Shared>) -> Re
     let contents = Storage::of(buffer, shared)?;
     let _common = shared.lock();
     // SAFETY: the lock keeps everybody else away.
-    match (unsafe { &mut *contents.get() }, data) {
-        (Contents::Real(to), Data::F32(from)) => to.as_mut_slice().copy_from_slice(from),
-        (Contents::Rows(to), Data::Rows(from)) => to.copy_from_slice(from),
-        (Contents::Pixels(to), Data::Pixels(from)) => to.copy_from_slice(from),
-        _ => unreachable!("the kinds were compared"),
-    }
+    unsafe { &mut *contents.get() }.set(data);
     Ok(())
 }
 
@@ -233,12 +250,8 @@ pub(super) fn copy(from: &Buffer, to: &Buffer, shared: &Arc<Shared>) -> Result<(
     }
     let _common = shared.lock();
     // SAFETY: the lock keeps everybody else away, and the buffers are two.
-    match unsafe { (&*source.get(), &mut *target.get()) } {
-        (Contents::Real(from), Contents::Real(to)) => to.as_mut_slice().copy_from_slice(from.as_slice()),
-        (Contents::Rows(from), Contents::Rows(to)) => to.copy_from_slice(from),
-        (Contents::Pixels(from), Contents::Pixels(to)) => to.copy_from_slice(from),
-        _ => unreachable!("the kinds were compared"),
-    }
+    let (source, target) = unsafe { (&*source.get(), &mut *target.get()) };
+    target.set(source.data());
     Ok(())
 }
 

@@ -100,15 +100,14 @@ impl Loaded {
             // SAFETY: scratch and table were made for as many workers as there are.
             unsafe { (start.add(worker * self.each_worker), registers.add(worker * self.most_registers)) }
         };
-        for (step, kernel) in self.plan.steps.iter().zip(&self.kernels) {
-            match (step, kernel) {
-                (_, Ready::Fused(kernel)) => kernel.run(&run, &workers),
-                (Step::Single(single), Ready::Node(node)) => {
+        for kernel in &self.kernels {
+            match kernel {
+                Ready::Fused(kernel) => kernel.run(&run, &workers),
+                Ready::Node(node) => {
                     // SAFETY: no kernel runs meanwhile, and the scratch is this step's alone.
                     let scratch = unsafe { std::slice::from_raw_parts_mut(start.get(), scratch.len()) };
-                    node.run(single, &self.plan, &pointers.values, scratch);
+                    node.run(&pointers.values, &self.lens, scratch);
                 }
-                (Step::Fused(_), Ready::Node(_)) => unreachable!("kernels were made from the steps"),
             }
         }
     }

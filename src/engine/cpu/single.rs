@@ -8,14 +8,15 @@ use attar_kernels::{
 
 use super::{Kernels, binding::Bound};
 use crate::{
-    graph::{Border, Op},
-    program::{Plan, Single},
+    graph::Border,
+    program::{ContractionOp, Plan, Single, SingleOp},
     shape::Shape,
 };
 
 /// A node made ready for its shapes.
 pub(super) struct Node {
     vector: Vector,
+    single: Single,
     work: Work,
 }
 
@@ -52,19 +53,21 @@ impl Node {
     pub(super) fn new(single: &Single, plan: &Plan, kernels: Kernels) -> Node {
         let node = plan.program.node(single.node);
         let shape = |index: usize| plan.program.node(node.inputs[index]).shape;
-        let work = match &node.op {
-            Op::Take => Work::Take { width: width(shape(0)) },
-            Op::TakeTranspose => Work::TakeTranspose { width: width(shape(0)) },
-            Op::Sample2d { border } => Work::Sample(resampling(*border, shape(0), node.shape)),
-            Op::Sample2dTranspose { border } => Work::SampleTranspose(resampling(*border, node.shape, shape(0))),
-            Op::Concat { axis } => Work::Concat { rows: node.shape.iter().take(*axis as usize).product() },
-            Op::Pad { low, interior } => {
+        let work = match &single.op {
+            SingleOp::Contraction(op) => {
+                Work::Contraction(Box::new(contraction(*op, [shape(0), shape(1)], node.shape, kernels)))
+            }
+            SingleOp::Concat { axis } => Work::Concat { rows: node.shape.iter().take(*axis).product() },
+            SingleOp::Pad { low, interior } => {
                 Work::Pad(Box::new(Padding::new(&shape(0).dims(), low, interior, &node.shape.dims())))
             }
-            Op::SolveSpd => Work::Solve { n: node.shape.dim(0), m: node.shape.dim(1) },
-            op => Work::Contraction(Box::new(contraction(op, [shape(0), shape(1)], node.shape, kernels))),
+            SingleOp::Sample2d { border } => Work::Sample(resampling(*border, shape(0), node.shape)),
+            SingleOp::Sample2dTranspose { border } => Work::SampleTranspose(resampling(*border, node.shape, shape(0))),
+            SingleOp::Take => Work::Take { width: width(shape(0)) },
+            SingleOp::TakeTranspose => Work::TakeTranspose { width: width(shape(0)) },
+            SingleOp::SolveSpd => Work::Solve { n: node.shape.dim(0), m: node.shape.dim(1) },
         };
-        Node { vector: Vector::new(kernels.isa), work }
+        Node { vector: Vector::new(kernels.isa), single: single.clone(), work }
     }
 
     /// f32s of scratch that a run needs.
@@ -84,10 +87,12 @@ impl Node {
         }
     }
 
-    pub(super) fn run(&self, single: &Single, plan: &Plan, values: &[Bound], scratch: &mut [f32]) {
+    /// Computes the node's value; `values` tells where each of the plan's is, and `lens` how long.
+    pub(super) fn run(&self, values: &[Bound], lens: &[usize], scratch: &mut [f32]) {
+        let single = &self.single;
         let Bound::Real(start) = values[single.output.index()] else { return };
         // SAFETY: the plan gives a step's output memory that none of its inputs shares.
-        let out = unsafe { std::slice::from_raw_parts_mut(start, plan.values[single.output.index()].len) };
+        let out = unsafe { std::slice::from_raw_parts_mut(start, lens[single.output.index()]) };
         let x = Operands { single, values };
         let vector = self.vector;
         match &self.work {
@@ -153,24 +158,25 @@ fn resampling(border: Border, input: Shape, output: Shape) -> Resampling {
 }
 
 /// A product or convolution, planned for its shapes.
-fn contraction(op: &Op, operands: [Shape; 2], out: Shape, kernels: Kernels) -> Contraction {
+fn contraction(op: ContractionOp, operands: [Shape; 2], out: Shape, kernels: Kernels) -> Contraction {
     let planned = by_shape(op, operands, out, kernels.isa);
     kernels.variant.and_then(|variant| planned.clone().forced(variant)).unwrap_or(planned)
 }
 
 /// The same, in the way that suits its shapes.
-fn by_shape(op: &Op, operands: [Shape; 2], out: Shape, isa: Isa) -> Contraction {
+fn by_shape(op: ContractionOp, operands: [Shape; 2], out: Shape, isa: Isa) -> Contraction {
     let four = |shape: Shape| [0, 1, 2, 3].map(|axis| shape.dim(axis));
     match op {
-        Op::Matmul { ta, tb } => {
+        ContractionOp::Matmul { ta, tb } => {
             let rank = out.rank();
-            let inner = operands[0].dim(rank - if *ta { 2 } else { 1 });
+            let inner = operands[0].dim(rank - if ta { 2 } else { 1 });
             let size = (out.dim(rank - 2), inner, out.dim(rank - 1));
-            Contraction::matmul(isa, out.iter().take(rank - 2).product(), size, [*ta, *tb])
+            Contraction::matmul(isa, out.iter().take(rank - 2).product(), size, [ta, tb])
         }
-        Op::Conv2d(conv) => Contraction::conv2d(isa, *conv, four(operands[0]), four(operands[1])),
-        Op::Conv2dInputGrad(conv) => Contraction::conv2d_input_grad(isa, *conv, four(out), four(operands[1])),
-        Op::Conv2dWeightGrad(conv) => Contraction::conv2d_weight_grad(isa, *conv, four(operands[0]), four(out)),
-        _ => unreachable!("{op:?} has no kernel of its own"),
+        ContractionOp::Conv2d(conv) => Contraction::conv2d(isa, conv, four(operands[0]), four(operands[1])),
+        ContractionOp::Conv2dInputGrad(conv) => Contraction::conv2d_input_grad(isa, conv, four(out), four(operands[1])),
+        ContractionOp::Conv2dWeightGrad(conv) => {
+            Contraction::conv2d_weight_grad(isa, conv, four(operands[0]), four(out))
+        }
     }
 }

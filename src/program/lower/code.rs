@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     graph::{Binary, Compare, Node, NodeId, Op, Reduce},
-    program::{Frame, Fused, Instruction, Operand, Program, Register, ValueId, What},
+    program::{Elementwise, Frame, Fused, Instruction, Operand, Program, Register, ValueId, What},
     sorted::{SortedMap, SortedSet},
 };
 
@@ -119,15 +119,15 @@ impl Writer<'_> {
         let node = self.node(index);
         let inputs: Vec<usize> = node.inputs.iter().map(|id| id.index()).collect();
         let what = match &node.op {
-            Op::Unary(function) => What::Unary(*function),
+            Op::Unary(function) => What::Elementwise(Elementwise::Unary(*function)),
             Op::Binary(function) => return self.binary(*function, inputs),
-            Op::Compare(compare) => What::Compare(*compare),
+            Op::Compare(compare) => What::Elementwise(Elementwise::Compare(*compare)),
             Op::Select => return self.select(inputs),
             Op::Random { law, stream } => What::Random { law: *law, stream: *stream },
             Op::Reshape => return Chosen::Repeat(inputs[0], 1),
             Op::Reduce { reduce, axes } => return self.reduce(*reduce, axes, inputs),
             _ if is_movement(&node.op) => return self.movement(index, inputs[0]),
-            _ => What::Fill,
+            _ => What::Elementwise(Elementwise::Fill),
         };
         Chosen::What(what, inputs)
     }
@@ -153,11 +153,11 @@ impl Writer<'_> {
             for (product, other) in [(inputs[0], inputs[1]), (inputs[1], inputs[0])] {
                 if product != other && self.is_only_step(product) && self.node(product).op == Op::Binary(Binary::Mul) {
                     let factors = self.node(product).inputs.iter().map(|id| id.index());
-                    return Chosen::What(What::MulAdd, factors.chain([other]).collect());
+                    return Chosen::What(What::Elementwise(Elementwise::MulAdd), factors.chain([other]).collect());
                 }
             }
         }
-        Chosen::What(What::Binary(function), inputs)
+        Chosen::What(What::Elementwise(Elementwise::Binary(function)), inputs)
     }
 
     /// Whether a node is computed here for one reader only.
@@ -170,15 +170,15 @@ impl Writer<'_> {
 
     /// `select(gate > 0, x, 0)`, relu and its derivative, is one operation.
     fn select(&self, inputs: Vec<usize>) -> Chosen {
-        let [mask, x, other] = inputs[..] else { return Chosen::What(What::Select, inputs) };
+        let [mask, x, other] = inputs[..] else { return Chosen::What(What::Elementwise(Elementwise::Select), inputs) };
         let compare = self.node(mask);
         let positive = self.body.nodes.contains(&mask)
             && compare.op == Op::Compare(Compare::Gt)
             && self.is_zero(compare.inputs[1].index());
         if positive && self.is_zero(other) {
-            return Chosen::What(What::Gated, vec![compare.inputs[0].index(), x]);
+            return Chosen::What(What::Elementwise(Elementwise::Gated), vec![compare.inputs[0].index(), x]);
         }
-        Chosen::What(What::Select, inputs)
+        Chosen::What(What::Elementwise(Elementwise::Select), inputs)
     }
 
     fn is_zero(&self, node: usize) -> bool {
@@ -231,10 +231,10 @@ impl Writer<'_> {
         Register(self.fused.registers.len() as u32 - 1)
     }
 
-    fn emit(&mut self, what: What, inputs: Vec<Operand>, each: usize, node: usize) -> Operand {
+    fn emit(&mut self, what: What, inputs: Vec<Operand>, each: usize, node: usize) -> Register {
         let to = self.register(each);
         self.fused.code.push(Instruction { what, inputs, to, node: NodeId(node as u32) });
-        Operand::Array { register: to, repeat: 1 }
+        to
     }
 
     fn compute(&mut self, node: usize) -> Operand {
@@ -244,18 +244,18 @@ impl Writer<'_> {
                 Operand::Array { register, repeat } => Operand::Array { register, repeat: repeat * times },
                 uniform => uniform,
             },
-            Chosen::What(What::Fill, _) => {
+            Chosen::What(What::Elementwise(Elementwise::Fill), _) => {
                 let number = self.uniform(node).unwrap_or(Operand::Number(0.0));
-                self.emit(What::Fill, vec![number], each, node)
+                Operand::array(self.emit(What::Elementwise(Elementwise::Fill), vec![number], each, node))
             }
             Chosen::What(what, inputs) => {
                 let mut operands: Vec<Operand> = inputs.iter().map(|&input| self.operand(input)).collect();
                 if matches!(what, What::Reduce { .. } | What::Move { .. } | What::Dot) {
                     for (operand, &input) in operands.iter_mut().zip(&inputs) {
-                        *operand = Operand::Array { register: self.dense(*operand, input), repeat: 1 };
+                        *operand = Operand::array(self.dense(*operand, input));
                     }
                 }
-                self.emit(what, operands, each, node)
+                Operand::array(self.emit(what, operands, each, node))
             }
         }
     }
@@ -293,8 +293,7 @@ impl Writer<'_> {
         if let Some((_, _, register)) = self.loaded.iter().find(|known| known.0 == value && known.1 == view) {
             return Operand::Array { register: *register, repeat };
         }
-        let loaded = self.emit(What::Load { value, view: view.clone() }, Vec::new(), each / repeat, node);
-        let register = self.dense(loaded, node);
+        let register = self.emit(What::Load { value, view: view.clone() }, Vec::new(), each / repeat, node);
         self.loaded.push((value, view, register));
         Operand::Array { register, repeat }
     }
@@ -305,9 +304,6 @@ impl Writer<'_> {
             return register;
         }
         let each = self.each(self.elements(node));
-        match self.emit(What::Fill, vec![operand], each, node) {
-            Operand::Array { register, .. } => register,
-            Operand::Number(_) | Operand::Scalar(_) => unreachable!("an instruction gives an array"),
-        }
+        self.emit(What::Elementwise(Elementwise::Fill), vec![operand], each, node)
     }
 }

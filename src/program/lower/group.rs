@@ -8,7 +8,7 @@
 use super::view::{Axes, View};
 use crate::{
     graph::{Binary, NodeId, Op, Unary},
-    program::Program,
+    program::{Program, SingleOp},
     shape::Shape,
     sorted::{SortedMap, SortedSet},
 };
@@ -28,6 +28,7 @@ pub(super) struct Grouping<'p> {
 pub(super) enum Draft {
     /// A node by itself, and what its operands are: neighbouring elements of nodes in memory, from an offset on.
     Single {
+        op: SingleOp,
         node: usize,
         operands: Vec<(usize, usize)>,
     },
@@ -89,8 +90,8 @@ impl<'p> Grouping<'p> {
         let written: SortedSet<usize> =
             program.slots().iter().filter_map(|slot| slot.role.written()).map(NodeId::index).collect();
         for index in 0..nodes {
-            if is_single(&program.nodes()[index].op) {
-                grouping.single(index);
+            if let Some(op) = SingleOp::of(&program.nodes()[index].op) {
+                grouping.single(index, op);
             }
             if written.contains(&index) {
                 grouping.store(index);
@@ -134,10 +135,10 @@ impl<'p> Grouping<'p> {
     }
 
     /// A node with a kernel of its own.
-    fn single(&mut self, node: usize) {
+    fn single(&mut self, node: usize, op: SingleOp) {
         let operands = self.inputs(node).map(|input| self.neighbours(input)).collect();
         self.producer[node] = Some(self.drafts.len());
-        self.drafts.push(Draft::Single { node, operands });
+        self.drafts.push(Draft::Single { op, node, operands });
     }
 
     /// Sees to it that a node can be read as neighbouring elements of something in memory, and tells of what, from where.
@@ -332,7 +333,7 @@ impl<'p> Grouping<'p> {
                 fits
             }
             BodyShape::Rows { counts } => {
-                if is_single(op) {
+                if SingleOp::of(op).is_some() {
                     return false;
                 }
                 let common: SortedSet<usize> = counts.common(&self.counts(node)).copied().collect();
@@ -498,38 +499,4 @@ pub(super) fn is_movement(op: &Op) -> bool {
 
 fn is_elementwise(op: &Op) -> bool {
     matches!(op, Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select)
-}
-
-/// Nodes that have kernels of their own.
-fn is_single(op: &Op) -> bool {
-    match op {
-        Op::Concat { .. }
-        | Op::Pad { .. }
-        | Op::Matmul { .. }
-        | Op::Conv2d(_)
-        | Op::Conv2dInputGrad(_)
-        | Op::Conv2dWeightGrad(_)
-        | Op::Sample2d { .. }
-        | Op::Sample2dTranspose { .. }
-        | Op::Take
-        | Op::TakeTranspose
-        | Op::SolveSpd => true,
-        Op::Slot { .. }
-        | Op::Scalar { .. }
-        | Op::Fill { .. }
-        | Op::Constant { .. }
-        | Op::Iota { .. }
-        | Op::Random { .. }
-        | Op::Unary(_)
-        | Op::Binary(_)
-        | Op::Compare(_)
-        | Op::Select
-        | Op::StopGradient
-        | Op::Reshape
-        | Op::Permute { .. }
-        | Op::Expand
-        | Op::Flip { .. }
-        | Op::Slice { .. }
-        | Op::Reduce { .. } => false,
-    }
 }

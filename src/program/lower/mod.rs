@@ -77,7 +77,7 @@ impl<'p> Lowering<'p> {
 
     fn step(&mut self, grouping: &Grouping<'_>, draft: usize) -> Step {
         match &grouping.drafts[draft] {
-            Draft::Single { node, operands } => {
+            Draft::Single { op, node, operands } => {
                 let inputs = operands.iter().zip(&self.program.nodes()[*node].inputs);
                 let part = |(&(base, offset), id): (&(usize, usize), &NodeId)| Part {
                     value: self.value(base),
@@ -85,7 +85,8 @@ impl<'p> Lowering<'p> {
                     len: self.program.node(*id).shape.elements(),
                 };
                 let inputs = inputs.map(part).collect();
-                Step::Single(Single { node: NodeId(*node as u32), inputs, output: self.value(*node) })
+                let (output, node) = (self.value(*node), NodeId(*node as u32));
+                Step::Single(Single { op: op.clone(), node, inputs, output })
             }
             Draft::Fused(body) => {
                 let bases = body.loads.values().map(|(base, _)| *base);

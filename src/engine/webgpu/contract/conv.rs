@@ -1,6 +1,6 @@
 //! The convolution family. `batch` numbers groups of channels; pixels of all images are one axis of the product.
 
-use super::{Neighbour, Neighbours, Place, Product, Side, Slide, kernels};
+use super::{Neighbour, Neighbours, Place, Product, Side, Slide, multiply};
 use crate::{
     engine::webgpu::{shader::Kernel, task::Task},
     graph::Conv,
@@ -60,7 +60,7 @@ impl Sizes {
 
 /// Row and column of the image that output pixel (oy, ox) reads with kernel element (ky, kx) are `oy STRIDE + ky -
 /// PADDING` and so on; below zero they wrap around to numbers far above the image's size.
-pub(in super::super) fn conv2d(task: &Task<'_>, conv: Conv) -> Vec<Kernel> {
+pub(super) fn conv2d(task: &Task<'_>, conv: Conv) -> Vec<Kernel> {
     let sizes = Sizes::new(conv, task.shapes[0], task.shapes[1], task.node.shape);
     let [images, _, oh, ow] = sizes.y;
     let [_, ci, kh, kw] = sizes.k;
@@ -88,11 +88,11 @@ pub(in super::super) fn conv2d(task: &Task<'_>, conv: Conv) -> Vec<Kernel> {
     };
     let place =
         Place { first: "(column / (OH * OW) * CO + batch * CO_GROUP) * (OH * OW) + column % (OH * OW)", row: oh * ow };
-    kernels(task, &product, ["image", "weight_"], &[weights, pixels], &sizes.constants(), &place)
+    multiply(task, &product, ["image", "weight_"], &[weights, pixels], &sizes.constants(), &place)
 }
 
 /// An image pixel collects from the output pixels whose window it lies in.
-pub(in super::super) fn conv2d_input_grad(task: &Task<'_>, conv: Conv) -> Vec<Kernel> {
+pub(super) fn conv2d_input_grad(task: &Task<'_>, conv: Conv) -> Vec<Kernel> {
     let sizes = Sizes::new(conv, task.node.shape, task.shapes[1], task.shapes[0]);
     let [images, _, h, w] = sizes.x;
     let [_, ci, kh, kw] = sizes.k;
@@ -127,11 +127,11 @@ pub(in super::super) fn conv2d_input_grad(task: &Task<'_>, conv: Conv) -> Vec<Ke
         slide: sizes.slide(w, Neighbour::Before),
     };
     let place = Place { first: "(column / (H * W) * CI + batch * CI_GROUP) * (H * W) + column % (H * W)", row: h * w };
-    kernels(task, &product, ["grad", "weight_"], &[weights, pixels], &sizes.constants(), &place)
+    multiply(task, &product, ["grad", "weight_"], &[weights, pixels], &sizes.constants(), &place)
 }
 
 /// A weight sums over all output pixels of all images: as long a sum as there is, so workgroups divide it.
-pub(in super::super) fn conv2d_weight_grad(task: &Task<'_>, conv: Conv) -> Vec<Kernel> {
+pub(super) fn conv2d_weight_grad(task: &Task<'_>, conv: Conv) -> Vec<Kernel> {
     let sizes = Sizes::new(conv, task.shapes[0], task.node.shape, task.shapes[1]);
     let [images, _, oh, ow] = sizes.y;
     let [_, ci, kh, kw] = sizes.k;
@@ -159,5 +159,5 @@ pub(in super::super) fn conv2d_weight_grad(task: &Task<'_>, conv: Conv) -> Vec<K
         slide: sizes.slide(kw, Neighbour::Next),
     };
     let place = Place { first: "batch * (CO_GROUP * N) + column", row: product.n };
-    kernels(task, &product, ["image", "grad"], &[grads, pixels], &sizes.constants(), &place)
+    multiply(task, &product, ["image", "grad"], &[grads, pixels], &sizes.constants(), &place)
 }

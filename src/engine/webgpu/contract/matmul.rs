@@ -1,9 +1,9 @@
 //! Batched matrix products, either operand transposed.
 
-use super::{Neighbours, Place, Product, Side, kernels};
+use super::{Neighbours, Place, Product, Side, multiply};
 use crate::engine::webgpu::{shader::Kernel, task::Task};
 
-pub(in super::super) fn matmul(task: &Task<'_>, [ta, tb]: [bool; 2]) -> Vec<Kernel> {
+pub(super) fn matmul(task: &Task<'_>, [ta, tb]: [bool; 2]) -> Vec<Kernel> {
     let (shape, a) = (task.node.shape, task.shapes[0]);
     let (m, n) = (shape.dim(shape.rank() - 2), shape.dim(shape.rank() - 1));
     let k = a.dim(a.rank() - if ta { 2 } else { 1 });
@@ -25,5 +25,5 @@ pub(in super::super) fn matmul(task: &Task<'_>, [ta, tb]: [bool; 2]) -> Vec<Kern
     };
     let sides = [side("left", "M", !ta), side("right", "N", tb)];
     let place = Place { first: "batch * (M * N) + column", row: n };
-    kernels(task, &product, ["left", "right"], &sides, "", &place)
+    multiply(task, &product, ["left", "right"], &sides, "", &place)
 }

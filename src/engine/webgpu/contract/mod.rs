@@ -7,15 +7,13 @@ mod tile;
 
 use std::fmt::Write;
 
-pub(super) use conv::{conv2d, conv2d_input_grad, conv2d_weight_grad};
-pub(super) use matmul::matmul;
-
 use self::{block::Block, tile::Tile};
 use super::{
     memory::{Caps, Hardware, Want},
     shader::Kernel,
     task::Task,
 };
+use crate::program::ContractionOp;
 
 /// A batch of matrix products `result[batch][m][n] = sum over k of a[batch][m][k] b[batch][k][n]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,8 +129,18 @@ impl Product {
     }
 }
 
+/// The kernels of a contraction.
+pub(super) fn kernels(task: &Task<'_>, op: ContractionOp) -> Vec<Kernel> {
+    match op {
+        ContractionOp::Matmul { ta, tb } => matmul::matmul(task, [ta, tb]),
+        ContractionOp::Conv2d(conv) => conv::conv2d(task, conv),
+        ContractionOp::Conv2dInputGrad(conv) => conv::conv2d_input_grad(task, conv),
+        ContractionOp::Conv2dWeightGrad(conv) => conv::conv2d_weight_grad(task, conv),
+    }
+}
+
 /// The kernels of a product.
-fn kernels(
+fn multiply(
     task: &Task<'_>,
     product: &Product,
     names: [&str; 2],

@@ -12,7 +12,7 @@ use crate::{
         shader::scalar,
     },
     graph::{Binary, Compare, Reduce, Unary},
-    program::{Fused, Instruction, Operand, Plan, Register, ValueId, What},
+    program::{Elementwise, Fused, Instruction, Operand, Plan, Register, ValueId, What},
     sorted::{SortedMap, SortedSet},
 };
 
@@ -173,29 +173,31 @@ impl<'a> Writer<'a> {
     pub fn label(&self, register: Register) -> &'static str {
         match &self.source.instruction(register).what {
             What::Load { .. } => "x",
-            What::Fill => "fill",
-            What::Unary(function) => match function {
-                Unary::Neg => "neg",
-                Unary::Exp => "exp",
-                Unary::Log => "log",
-                Unary::Sin => "sin",
-                Unary::Cos => "cos",
-                Unary::Sqrt => "sqrt",
-                Unary::Tanh => "tanh",
-                Unary::Recip => "recip",
-                Unary::Floor => "floor",
+            What::Elementwise(function) => match function {
+                Elementwise::Fill => "fill",
+                Elementwise::Unary(function) => match function {
+                    Unary::Neg => "neg",
+                    Unary::Exp => "exp",
+                    Unary::Log => "log",
+                    Unary::Sin => "sin",
+                    Unary::Cos => "cos",
+                    Unary::Sqrt => "sqrt",
+                    Unary::Tanh => "tanh",
+                    Unary::Recip => "recip",
+                    Unary::Floor => "floor",
+                },
+                Elementwise::Binary(function) => match function {
+                    Binary::Add => "add",
+                    Binary::Sub => "sub",
+                    Binary::Mul => "mul",
+                    Binary::Div => "div",
+                    Binary::Max => "larger",
+                },
+                Elementwise::Compare(_) => "mask",
+                Elementwise::Select => "chosen",
+                Elementwise::MulAdd => "mul_add",
+                Elementwise::Gated => "gated",
             },
-            What::Binary(function) => match function {
-                Binary::Add => "add",
-                Binary::Sub => "sub",
-                Binary::Mul => "mul",
-                Binary::Div => "div",
-                Binary::Max => "larger",
-            },
-            What::Compare(_) => "mask",
-            What::Select => "chosen",
-            What::MulAdd => "mul_add",
-            What::Gated => "gated",
             What::Random { .. } => "draw",
             What::Reduce { reduce: Reduce::Sum, .. } => "sum",
             What::Reduce { reduce: Reduce::Max, .. } => "max",
@@ -264,9 +266,9 @@ impl<'a> Writer<'a> {
             }
             What::Reduce { reduce, .. } => self.fold(instruction, *reduce, index),
             What::Dot => self.fold(instruction, Reduce::Sum, index),
-            _ => {
+            What::Elementwise(function) => {
                 let terms: Vec<Term> = instruction.inputs.iter().map(|&input| self.operand(input, index)).collect();
-                self.elementwise(&instruction.what, &terms)
+                self.elementwise(*function, &terms)
             }
         }
     }
@@ -340,24 +342,20 @@ impl<'a> Writer<'a> {
         light || self.shared.contains_key(&register)
     }
 
-    fn elementwise(&mut self, what: &What, terms: &[Term]) -> Term {
+    fn elementwise(&mut self, function: Elementwise, terms: &[Term]) -> Term {
         let wide = terms.iter().any(|term| term.wide);
         let all = |index: usize| if wide { terms[index].spread() } else { terms[index].text.clone() };
         let any = |index: usize| terms[index].text.clone();
         let (zero, one) = if wide { ("vec4<f32>()", "vec4<f32>(1.0)") } else { ("0.0", "1.0") };
-        let text = match what {
-            What::Fill => any(0),
-            What::Unary(Unary::Neg) => format!("-({})", any(0)),
-            What::Unary(Unary::Sqrt) => format!("sqrt({})", any(0)),
-            What::Unary(Unary::Recip) => format!("1.0 / {}", any(0)),
-            What::Unary(Unary::Floor) => format!("floor({})", any(0)),
-            What::Unary(function) => format!("{}({})", self.library.function(*function, wide), any(0)),
-            What::Binary(Binary::Add) => format!("{} + {}", any(0), any(1)),
-            What::Binary(Binary::Sub) => format!("{} - {}", any(0), any(1)),
-            What::Binary(Binary::Mul) => format!("{} * {}", any(0), any(1)),
-            What::Binary(Binary::Div) => format!("{} / {}", any(0), any(1)),
-            What::Binary(Binary::Max) => format!("max({}, {})", all(0), all(1)),
-            What::Compare(compare) => {
+        let text = match function {
+            Elementwise::Fill => any(0),
+            Elementwise::Unary(function) => self.library.unary(function, &any(0), wide),
+            Elementwise::Binary(Binary::Add) => format!("{} + {}", any(0), any(1)),
+            Elementwise::Binary(Binary::Sub) => format!("{} - {}", any(0), any(1)),
+            Elementwise::Binary(Binary::Mul) => format!("{} * {}", any(0), any(1)),
+            Elementwise::Binary(Binary::Div) => format!("{} / {}", any(0), any(1)),
+            Elementwise::Binary(Binary::Max) => format!("max({}, {})", all(0), all(1)),
+            Elementwise::Compare(compare) => {
                 let sign = match compare {
                     Compare::Gt => ">",
                     Compare::Ge => ">=",
@@ -365,12 +363,9 @@ impl<'a> Writer<'a> {
                 };
                 format!("select({zero}, {one}, {} {sign} {})", all(0), all(1))
             }
-            What::Select => format!("select({}, {}, {} != {zero})", all(2), all(1), all(0)),
-            What::MulAdd => format!("{} * {} + {}", any(0), any(1), any(2)),
-            What::Gated => format!("select({zero}, {}, {} > {zero})", all(1), all(0)),
-            What::Load { .. } | What::Random { .. } | What::Reduce { .. } | What::Dot | What::Move { .. } => {
-                unreachable!("not element by element")
-            }
+            Elementwise::Select => format!("select({}, {}, {} != {zero})", all(2), all(1), all(0)),
+            Elementwise::MulAdd => format!("{} * {} + {}", any(0), any(1), any(2)),
+            Elementwise::Gated => format!("select({zero}, {}, {} > {zero})", all(1), all(0)),
         };
         Term { text, wide }
     }

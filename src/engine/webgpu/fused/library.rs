@@ -30,35 +30,30 @@ impl Library {
         self.texts.or_insert_with(name.into(), || text.into());
     }
 
-    /// Functions whose accuracy WGSL leaves open are our own; division and square root it holds to 2.5 units in the last
-    /// place or so.
-    pub fn function(&mut self, function: Unary, wide: bool) -> String {
-        let name = match function {
-            Unary::Exp => "exp",
-            Unary::Log => "log",
-            Unary::Sin => "sin",
-            Unary::Cos => "cos",
-            Unary::Tanh => "tanh",
-            Unary::Neg | Unary::Sqrt | Unary::Recip | Unary::Floor => unreachable!("WGSL's own"),
+    /// The text of a function of `x`. Functions whose accuracy WGSL leaves open are our own; division and square root it
+    /// holds to 2.5 units in the last place or so.
+    pub fn unary(&mut self, function: Unary, x: &str, wide: bool) -> String {
+        let (name, texts): (&str, &[(&str, &str)]) = match function {
+            Unary::Neg => return format!("-({x})"),
+            Unary::Sqrt => return format!("sqrt({x})"),
+            Unary::Recip => return format!("1.0 / {x}"),
+            Unary::Floor => return format!("floor({x})"),
+            Unary::Exp => ("exp", &[("exp", EXP)]),
+            Unary::Log => ("log", &[("log", LOG)]),
+            Unary::Sin => ("sin", &[("trig", TRIG)]),
+            Unary::Cos => ("cos", &[("trig", TRIG)]),
+            Unary::Tanh => ("tanh", &[("exp", EXP), ("tanh", TANH)]),
         };
-        match function {
-            Unary::Log => self.need("log", LOG),
-            Unary::Sin | Unary::Cos => self.need("trig", TRIG),
-            Unary::Tanh => {
-                self.need("exp", EXP);
-                self.need("tanh", TANH);
-            }
-            _ => self.need("exp", EXP),
-        }
+        texts.iter().for_each(|(name, text)| self.need(name, *text));
         if !wide {
-            return format!("{name}_f32");
+            return format!("{name}_f32({x})");
         }
         let each = ["x", "y", "z", "w"].map(|word| format!("{name}_f32(v.{word})")).join(", ");
         self.need(
             &format!("{name}_of_four"),
             format!("fn {name}_of_four(v: vec4<f32>) -> vec4<f32> {{\n    return vec4<f32>({each});\n}}"),
         );
-        format!("{name}_of_four")
+        format!("{name}_of_four({x})")
     }
 
     /// The function of index and stream that draws: four neighbours, or one.

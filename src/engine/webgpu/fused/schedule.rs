@@ -6,7 +6,7 @@
 use super::{expr::Source, reduction::Terms};
 use crate::{
     graph::{Binary, Unary},
-    program::{Instruction, Operand, Register, What},
+    program::{Elementwise, Instruction, Operand, Register, What},
     sorted::SortedMap,
 };
 
@@ -64,11 +64,14 @@ fn costs(source: &Source<'_>) -> Vec<f64> {
     for instruction in &source.fused.code {
         let inputs: f64 = registers(instruction).map(|(register, _)| costs[register.index()]).sum();
         let own = match &instruction.what {
-            What::Fill => 0.0,
-            What::Unary(Unary::Exp | Unary::Log | Unary::Sin | Unary::Cos | Unary::Tanh) => 12.0,
-            What::Unary(Unary::Sqrt | Unary::Recip) | What::Binary(Binary::Div) => 4.0,
+            What::Elementwise(function) => match function {
+                Elementwise::Fill => 0.0,
+                Elementwise::Unary(Unary::Exp | Unary::Log | Unary::Sin | Unary::Cos | Unary::Tanh) => 12.0,
+                Elementwise::Unary(Unary::Sqrt | Unary::Recip) | Elementwise::Binary(Binary::Div) => 4.0,
+                _ => 1.0,
+            },
             What::Random { .. } => 40.0,
-            _ => 1.0,
+            What::Load { .. } | What::Reduce { .. } | What::Dot | What::Move { .. } => 1.0,
         };
         let times = match &instruction.what {
             What::Reduce { .. } | What::Dot if is_shared(source, instruction) => 0.0,
