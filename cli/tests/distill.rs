@@ -169,12 +169,12 @@ fn an_explained_run_shows_its_programs_and_does_not_begin() {
         "pool.training.prepare",
         "pool.training.gradient.10",
         "pool.training.update",
-        "ncfm.interpolate",
         "ncfm.frequencies",
         "ncfm.real",
         "ncfm.match",
         "ncfm.calibrate",
-        "ncfm.keep",
+        "canvas.keep",
+        "sight.between",
         "soft",
     ];
     assert_eq!(names, expected);
