@@ -13,6 +13,12 @@ const ENUMS: &str = r#"
 export type MethodRecipe = { name: "ncfm" } & NcfmRecipe;
 /** Where frequencies come from: a normal law, or the sampling network, trained by gradient ascent. */
 export type Sampling = "normal" | { name: "network"; lr: number; momentum: number };
+/** Where the parameters that a step looks through come from. */
+export type Parameters = "fresh" | "trained" | "between" | { name: "early"; epochs: number };
+/** Whether the network that is looked through learns between windows, and on which images. */
+export type InnerTraining =
+  | "none"
+  | { name: "real" | "synthetic"; restart: number; steps: number; training: TrainingRecipe };
 /** An update rule with its constants. */
 export type Optimiser =
   | { name: "sgd"; momentum: number; weight_decay: number }
@@ -72,7 +78,7 @@ impl Facts {
         }
     }
 
-    /// The recipe: `Recipe::ncfm`, with the pool trained alongside, so that images move at once, and with batches that a
+    /// The recipe: the default one, with the pool trained alongside, so that images move at once, and with batches that a
     /// browser's CPU affords.
     fn recipe(&self, images_per_class: Option<usize>) -> Recipe {
         let ipc = images_per_class.unwrap_or_else(|| self.images_per_class());

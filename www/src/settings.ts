@@ -94,7 +94,7 @@ export function options(settings: Settings, train: LabelledImages): DistillOptio
     seed: settings.seed,
     engine: settings.engine,
     // The package's recipe begins with four real images on each, or with one; where there are not enough, with noise.
-    recipe: settings.imagesPerClass > smallestClass(train) ? { method: { init: "noise" } } : {},
+    recipe: settings.imagesPerClass > smallestClass(train) ? { canvas: { init: "noise" } } : {},
   };
 }
 
