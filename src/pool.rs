@@ -40,8 +40,10 @@ pub struct Pool {
 /// What a pool was trained on and for; another run may use it if its own is equal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PoolKey {
-    /// The network as text, for the comparison and for messages.
-    pub network: String,
+    pub network: Architecture,
+    /// Of the training images.
+    pub image: ImageSize,
+    pub classes: usize,
     /// Fingerprint of the training images.
     pub fingerprint: String,
 }
@@ -58,8 +60,9 @@ const SEAL: Seal = Seal { magic: b"ATTARP", versions: 1..=1 };
 impl PoolKey {
     /// The key of pools for this recipe and these images.
     pub(crate) fn new(recipe: &Recipe, data: &Dataset) -> PoolKey {
-        let network = format!("{:?} for {:?}", recipe.network.architecture(image_size(data)), image_size(data));
-        PoolKey { network, fingerprint: data.fingerprint() }
+        let image = image_size(data);
+        let network = recipe.network.architecture(image);
+        PoolKey { network, image, classes: data.classes().len(), fingerprint: data.fingerprint() }
     }
 
     /// Refuses a pool of another network or of other images.
@@ -67,16 +70,23 @@ impl PoolKey {
     /// # Errors
     /// [`Error::Recipe`] that says which.
     pub(crate) fn accept(&self, pool: &Pool) -> Result<()> {
-        let (there, needed) = (&pool.architecture.network, &self.network);
-        if there != needed {
-            return Err(Error::Recipe(format!("the pool holds {there}, but this run needs {needed}: train another")));
+        let there = &pool.architecture;
+        let (held, needed) = (there.networks(), self.networks());
+        if held != needed {
+            return Err(Error::Recipe(format!("the pool holds {held}, but this run needs {needed}: train another")));
         }
-        if pool.architecture != *self {
+        if there.fingerprint != self.fingerprint {
             return Err(Error::Recipe(
                 "the pool was trained on other images: give the source, size and seed that it was trained with".into(),
             ));
         }
         Ok(())
+    }
+
+    /// What networks it holds, in words.
+    fn networks(&self) -> String {
+        let ImageSize { channels, height, width } = self.image;
+        format!("{:?} for {channels}x{height}x{width} images of {} classes", self.network, self.classes)
     }
 }
 

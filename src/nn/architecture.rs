@@ -35,30 +35,24 @@ pub enum Pooling {
 
 /// Which network, without the sizes that the data gives.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "network", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Architecture {
     /// `depth` blocks of 3x3 convolution, norm, ReLU and pooling, `width` channels each, then a linear classifier
     /// (Gidaris and Komodakis 2018, as used by Zhao et al. 2021 and all since).
     /// With one input channel the first convolution has padding 3, so that 28x28 becomes 32x32.
-    #[serde(rename = "convnet")]
     ConvNet { depth: usize, width: usize, norm: Norm, pooling: Pooling },
     /// Two hidden layers of `width` with ReLU.
     Mlp { width: usize },
     /// Two convolutions and three linear layers (LeCun et al. 1998) with ReLU and maxima.
-    #[serde(rename = "lenet")]
     LeNet,
     /// Five convolutions without norm (Krizhevsky et al. 2012, cut down by Zhao et al. 2021): `width`, then 1.5, 2, 1.5 and
     /// 1.5 times as many channels; 128 as published.
-    #[serde(rename = "alexnet")]
     AlexNet { width: usize },
     /// Eight convolutions of `width` to 8 `width` channels (Simonyan and Zisserman 2015); 64 as published.
     Vgg11 { width: usize, norm: Norm },
     /// Eight residual blocks of `width` to 8 `width` channels (He et al. 2016) on a 3x3 stem; 64 as published.
-    #[serde(rename = "resnet18")]
     ResNet18 { width: usize, norm: Norm },
     /// Four residual blocks that halve by averages instead of strides (IDC, Kim et al. 2022). As published 64 channels,
     /// which become 512; 32 on CIFAR.
-    #[serde(rename = "resnet-ap10")]
     ResNetAp10 { width: usize, norm: Norm },
 }
 
@@ -270,9 +264,8 @@ mod tests {
             assert_eq!(choice.to_string(), name);
             let architecture = choice.architecture(IMAGE).expect("it is for any image");
             assert_eq!(Architecture::named(name, IMAGE, None).expect("the same"), architecture);
-            let text = serde_json::to_value(&architecture).expect("it is data");
-            assert_eq!(text["network"], name, "the name in files");
-            assert_eq!(serde_json::from_value::<Architecture>(text).expect("it reads back"), architecture);
+            let bytes = postcard::to_stdvec(&architecture).expect("it is data");
+            assert_eq!(postcard::from_bytes::<Architecture>(&bytes).expect("it reads back"), architecture);
         }
         let batch: NetworkChoice = "resnet18-bn".parse().expect("a network with norms");
         assert_eq!(batch.to_string(), "resnet18-bn");

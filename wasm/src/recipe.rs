@@ -1,6 +1,13 @@
 //! The recipe that suits images in a browser, and what a caller changes in it.
 
-use attar::{Recipe, Settings, recipe::PoolTiming};
+use attar::{
+    Recipe, Settings,
+    method::{self, KINDS, Kind},
+    recipe::PoolTiming,
+    settings::Value,
+};
+use serde::Serialize;
+use tsify::Tsify;
 use wasm_bindgen::prelude::*;
 
 use crate::{error::Result, js::object};
@@ -78,25 +85,26 @@ impl Facts {
         }
     }
 
-    /// The recipe: the default one, with the pool trained alongside, so that images move at once, and with batches that a
-    /// browser's CPU affords.
-    fn recipe(&self, images_per_class: Option<usize>) -> Recipe {
+    /// The recipe: the method's default one, with the pool trained alongside, so that images move at once, and with
+    /// batches that a browser's CPU affords.
+    fn recipe(&self, method: &dyn Kind, images_per_class: Option<usize>) -> Recipe {
         let ipc = images_per_class.unwrap_or_else(|| self.images_per_class());
-        let mut recipe = Recipe::default().images_per_class(ipc);
+        let mut recipe = (method.presets()[0].recipe)(ipc);
         let most = self.affordable() / 2;
         let batch = (self.images / IMAGES_A_BATCH).clamp(SMALLEST_BATCH, most);
         recipe.pool.timing = PoolTiming::Alongside;
         recipe.pool.training.batch = batch;
         let epoch = self.images.div_ceil(batch).max(1);
         recipe.pool.epochs = BATCHES_A_NETWORK.div_ceil(epoch).clamp(recipe.pool.epochs, MOST_EPOCHS);
-        recipe.real.batch = self.largest.clamp(1, self.affordable());
+        recipe.real.batch = recipe.real.batch.min(self.largest).clamp(1, self.affordable());
         recipe
     }
 }
 
-/// The recipe for images with these labels, with the keys of `changes` (a part of a recipe) replaced.
+/// The recipe for images with these labels, with the keys of `changes` (a part of a recipe) replaced. The method is the one
+/// that `changes` names, or the first of [`methods`].
 ///
-/// Of Attar's recipe for laptops it changes: the pool is trained alongside; batches are as large as leaves a unit of work
+/// Of the method's recipe for laptops it changes: the pool is trained alongside; batches are as large as leaves a unit of work
 /// well under a second on a CPU, and the pool is trained for longer on a small set; images per class are, unless given, a
 /// quarter of the smallest class and at most 10; four images share a canvas only where every class has enough.
 #[wasm_bindgen(js_name = suitedRecipe, unchecked_return_type = "Recipe")]
@@ -108,12 +116,37 @@ pub fn suited(
     images_per_class: Option<usize>,
     #[wasm_bindgen(unchecked_param_type = "unknown")] changes: JsValue,
 ) -> Result<JsValue> {
-    let recipe = Facts::of(classes, labels, height, width).recipe(images_per_class);
-    let recipe = match serde_wasm_bindgen::from_value::<Option<Settings>>(changes)? {
-        Some(changes) => recipe.merged(&changes)?,
-        None => recipe,
+    let changes = serde_wasm_bindgen::from_value::<Option<Settings>>(changes)?.unwrap_or_default();
+    let method = match changes.get("method").or_else(|| changes.get("method.name")) {
+        Some(Value::Text(name)) => method::kind(name)?,
+        _ => KINDS[0],
     };
-    object(&recipe.settings()?)
+    let recipe = Facts::of(classes, labels, height, width).recipe(method, images_per_class);
+    object(&recipe.merged(&changes)?.settings()?)
+}
+
+/// What there is to choose from.
+#[derive(Serialize, Tsify)]
+pub struct MethodInfo {
+    #[tsify(type = "MethodRecipe[\"name\"]")]
+    name: &'static str,
+    /// One sentence, with the paper.
+    about: &'static str,
+    presets: Vec<&'static str>,
+    /// Names of the losses that it tells; none of a method that selects images.
+    losses: &'static [&'static str],
+}
+
+/// Every method, the default one first.
+#[wasm_bindgen(unchecked_return_type = "MethodInfo[]")]
+pub fn methods() -> Result<JsValue> {
+    let info = |kind: &&'static dyn Kind| MethodInfo {
+        name: kind.name(),
+        about: kind.about(),
+        presets: kind.presets().iter().map(|preset| preset.name).collect(),
+        losses: kind.losses(),
+    };
+    object(&KINDS.iter().map(info).collect::<Vec<_>>())
 }
 
 /// A whole recipe from JavaScript.

@@ -5,7 +5,7 @@ import { aborted, attempt, AttarError, attarError } from "./errors.js";
 import { checkImages, given, isLabelled } from "./images.js";
 import { watchOf, type DistillRequest, type JobControl, type Sink } from "./protocol.js";
 import { abortable, JobError, startJob } from "./start.js";
-import type { Distilled, DistillOptions, ImageFiles, LabelledImages, PartialRecipe, Progress, Recipe, Run } from "./types.js";
+import type { Distilled, DistillOptions, ImageFiles, LabelledImages, MethodInfo, PartialRecipe, Progress, Recipe, Run } from "./types.js";
 
 const PREVIEW_EVERY = 500;
 const CHECKPOINT_EVERY = 10_000;
@@ -19,15 +19,21 @@ export function distill(images: LabelledImages | ImageFiles, options: DistillOpt
 /**
  * The recipe that `distill` uses for these images, `changes` merged over it.
  *
- * Of the command line's preset `ncfm` it changes: the pool of networks is trained alongside, so that images move at
+ * Of the method's recipe for laptops it changes: the pool of networks is trained alongside, so that images move at
  * once; batches are as large as leaves one unit of work well under a second on a CPU (256 real images up to 47 pixels, 32
  * from 112 on), and a small set's pool is trained for more epochs; images per class are, unless given, a quarter of the
- * smallest class and at most 10; four images share a canvas only where every class has enough for that.
+ * smallest class and at most 10. The method is the one that `changes` names, `{ method: { name: "dm" } }`, else NCFM.
  */
 export async function suitedRecipe(images: LabelledImages, imagesPerClass?: number, changes?: PartialRecipe): Promise<Recipe> {
   checkImages(images);
   const wasm = await core();
   return attempt(() => wasm.suitedRecipe(images.classes.length, images.labels, images.height, images.width, imagesPerClass, changes));
+}
+
+/** Every method there is, the default one first. */
+export async function methods(): Promise<MethodInfo[]> {
+  const wasm = await core();
+  return attempt(() => wasm.methods());
 }
 
 class Running implements Run {

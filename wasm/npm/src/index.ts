@@ -3,7 +3,7 @@
  * WebGPU or the CPU, or in Node. See the README.
  */
 export { decode } from "./decode.js";
-export { distill, suitedRecipe } from "./distill.js";
+export { distill, methods, suitedRecipe } from "./distill.js";
 export { readDistilled } from "./distilled.js";
 export { engines } from "./engines.js";
 export { AttarError, type AttarErrorCode } from "./errors.js";

@@ -1,7 +1,7 @@
 /** What the package's functions take and give. */
-import type { EngineReport, EngineName as WasmEngineName, Losses, Recipe } from "./glue/attar.js";
+import type { EngineReport, EngineName as WasmEngineName, Losses, MethodInfo, Recipe } from "./glue/attar.js";
 
-export type { EngineReport, Losses, Recipe };
+export type { EngineReport, Losses, MethodInfo, Recipe };
 export type EngineName = `${WasmEngineName}`;
 
 /** A labelled image set: `pixels` is [n, channels, height, width], bytes, planar, row-major. */
