@@ -12,7 +12,7 @@
 //! - With the sampling network, psi climbs the loss (`zero_grad` before its own backward pass; in the published code its
 //!   gradient cancels to zero), and it gives as many distinct frequencies as asked for, not four repeated.
 //! - Canvases are clamped to [0, 1] after each update, the last one too.
-//! - Frequencies are drawn once for all classes of an iteration, and, with `real_refresh` > 1, kept with the network and
+//! - Frequencies are drawn once for all classes of an iteration, and, with `real.refresh` > 1, kept with the network and
 //!   the real side's sums for that many iterations: the real side costs most of a step.
 //! - Evaluation reports the last epoch, not the best on the test set.
 
