@@ -167,9 +167,9 @@ impl Canvases {
         self.plateau.step(loss);
     }
 
-    /// Moves the kept canvases to, or with averaging towards, the present ones after iteration number `iteration` (from
-    /// 1) (polynomial-decay averaging: Shamir and Zhang, "Stochastic gradient descent for non-smooth optimization", ICML
-    /// 2013, section 4; eta = 1 / averaging - 1).
+    /// Moves the kept canvases to, or with averaging towards, the present ones after iteration number `iteration`, counted
+    /// from 1 (polynomial-decay averaging: Shamir and Zhang, "Stochastic gradient descent for non-smooth optimization",
+    /// ICML 2013, section 4; eta = 1 / averaging - 1).
     ///
     /// # Errors
     /// Those of the engine.
