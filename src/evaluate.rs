@@ -22,7 +22,7 @@ use crate::{
     program::Program,
     recipe::{MicroBatch, Recipe, TrainingRecipe},
     streams::Use,
-    train::{Course, Tester, Trainer, TrainingDraws, one_hot},
+    train::{Course, Tally, Tester, Trainer, TrainingDraws, one_hot},
 };
 
 /// How networks are trained and tested: everything that an accuracy depends on besides the two sets and the seed.
@@ -316,6 +316,7 @@ impl Evaluation {
             micro_batch: protocol.micro_batch,
             seed,
             draws: DRAWS,
+            tally: Tally::Loss,
         };
         let trainer = Trainer::new(&mut exec, &course)?;
         let held_out = (test.images().pixels(), test.labels());

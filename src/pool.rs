@@ -14,7 +14,7 @@ use crate::{
     recipe::Recipe,
     sealed::{Fault, Seal},
     streams::Use,
-    train::{Course, Trainer, TrainingDraws, one_hot},
+    train::{Course, Tally, Trainer, TrainingDraws, one_hot},
 };
 
 /// Name of the buffer of the real set, u8 `[n, c, h, w]`.
@@ -153,6 +153,7 @@ impl PoolTraining {
             micro_batch: recipe.micro_batch,
             seed: recipe.seed,
             draws: DRAWS,
+            tally: Tally::Loss,
         };
         let trainer = Trainer::new(exec, &course)?;
         make_buffers(exec, network, recipe.pool.networks)?;

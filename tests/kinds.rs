@@ -35,10 +35,7 @@ fn recipe(kind: &dyn Kind) -> Recipe {
     (recipe.network.depth, recipe.network.width) = (2, 4);
     (recipe.pool.networks, recipe.pool.epochs, recipe.pool.training.batch) = (2, 1, 8);
     (recipe.real.batch, recipe.real.refresh) = (6, 1);
-    for assignment in ["micro_batch=4"] {
-        recipe = recipe.with(assignment).expect("a known key");
-    }
-    recipe
+    recipe.with("micro_batch=4").expect("a known key")
 }
 
 fn begin(kind: &dyn Kind, engine: &Arc<dyn Engine>) -> Distillation {

@@ -5,6 +5,7 @@
 //! a few named buffers, a small cursor, and [`Method::advance`], which does one bounded unit of work. What methods share
 //! is in [`stage`]; those that match class by class give an [`Objective`](rounds::Objective) to the common loop.
 
+pub mod distribution;
 pub mod ncfm;
 mod presets;
 pub mod rounds;
@@ -23,7 +24,8 @@ use crate::{
 pub use stage::{Setting, Stage};
 
 /// Every method, the default one first. Command line, browser, TypeScript types, documentation and tests read this list.
-pub const KINDS: &[&dyn Kind] = &[&ncfm::NcfmKind];
+pub const KINDS: &[&dyn Kind] =
+    &[&ncfm::NcfmKind, &distribution::DmKind, &distribution::MmdKind, &distribution::IdmKind];
 
 /// A method before it runs.
 pub trait Kind: Send + Sync {
@@ -89,7 +91,7 @@ impl Needs {
     /// What the sight of a recipe needs.
     pub fn of_sight(recipe: &Recipe) -> Needs {
         match recipe.sight.kind {
-            Parameters::Fresh => Needs::Nothing,
+            Parameters::Fresh | Parameters::Queue(_) => Needs::Nothing,
             Parameters::Trained | Parameters::Between => Needs::Trained,
             Parameters::Early { epochs } => Needs::Early { epochs },
         }

@@ -3,7 +3,7 @@
 use super::{KINDS, Kind, Preset, kind};
 use crate::{
     error::{Error, Result},
-    recipe::{InnerTraining, MethodRecipe, Recipe},
+    recipe::{InnerTraining, MethodRecipe, Parameters, Recipe},
     settings::Settings,
 };
 
@@ -129,6 +129,18 @@ impl Recipe {
                 count("sight.inner.restart", inner.restart),
                 count("sight.inner.training.batch", inner.training.batch),
                 measure("sight.inner.training.lr", inner.training.lr),
+            ]);
+        }
+        if let Parameters::Queue(queue) = self.sight.kind {
+            if self.sight.inner != InnerTraining::None {
+                return Some(
+                    "the networks of a queue learn already: set sight.inner to none, or sight.kind to another".into(),
+                );
+            }
+            numbers.extend([
+                count("sight.kind.first", queue.first),
+                count("sight.kind.most", queue.most),
+                count("sight.kind.every", queue.every),
             ]);
         }
         if let Some((key, value, _, wanted)) = numbers.iter().find(|(_, _, fits, _)| !fits) {

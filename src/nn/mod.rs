@@ -4,6 +4,7 @@
 mod architecture;
 pub mod augment;
 pub mod decode;
+pub mod discrepancy;
 pub mod frequency;
 mod image;
 mod layers;

@@ -25,7 +25,7 @@ use crate::{
 pub use crate::micro_batch::MicroBatch;
 pub use factor::Factor;
 pub use method::MethodRecipe;
-pub use sight::{InnerRecipe, InnerTraining, Parameters, SightRecipe};
+pub use sight::{InnerRecipe, InnerTraining, Parameters, QueueRecipe, SightRecipe};
 pub use training::TrainingRecipe;
 
 /// What to distil, and how. Start from a preset, change what matters.

@@ -31,6 +31,24 @@ pub enum Parameters {
     Between,
     /// A network of a pool that is trained for this many epochs only (model augmentation).
     Early { epochs: usize },
+    /// A network of a queue of such as learn beside the matching (IDM).
+    Queue(QueueRecipe),
+}
+
+/// A queue of networks that learn on real images, as `pool.training` says but at its first rate throughout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QueueRecipe {
+    /// Fresh networks that it begins with.
+    pub first: usize,
+    /// The most that it holds: when another joins, the oldest leaves.
+    pub most: usize,
+    /// Windows after which another fresh one joins.
+    pub every: usize,
+    /// Networks, drawn anew each time, that learn between two windows.
+    pub trained: usize,
+    /// Batches that each of these learns.
+    pub steps: usize,
 }
 
 /// Whether the network that is looked through learns between windows, as one network serves several.

@@ -31,6 +31,14 @@ pub(crate) struct TrainingDraws {
     pub augment: Use,
 }
 
+/// What a trainer adds up over batches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tally {
+    Loss,
+    /// The share of images told right, too.
+    LossAndHits,
+}
+
 /// What is trained, on what, and how.
 pub(crate) struct Course<'a> {
     /// What the names of programs and buffers begin with.
@@ -46,6 +54,7 @@ pub(crate) struct Course<'a> {
     pub micro_batch: MicroBatch,
     pub seed: u64,
     pub draws: TrainingDraws,
+    pub tally: Tally,
 }
 
 /// Trains networks of one kind on one set: programs and buffers are made once.
@@ -57,11 +66,15 @@ pub(crate) struct Trainer {
     epochs: usize,
     seed: u64,
     draws: TrainingDraws,
+    tally: Tally,
     /// How a batch passes through the network, and how the last of an epoch, which may be smaller.
     parts: Parts,
     last: Parts,
     order: Option<Order>,
 }
+
+/// Buffer of the sum over batches of the share of images told right.
+const HITS: &str = "hits";
 
 /// The order of the images in an epoch. It is kept from step to step: to draw that of a large set takes as long as a GPU
 /// takes for a step.
@@ -96,6 +109,7 @@ impl Trainer {
             epochs: course.epochs,
             seed: course.seed,
             draws: course.draws,
+            tally: course.tally,
             parts,
             last,
             order: None,
@@ -139,8 +153,16 @@ impl Trainer {
     pub(crate) fn state(&self) -> Vec<String> {
         let mut names = vec![self.theta(), self.named("loss")];
         names.extend(self.statistics());
-        names.extend(self.settings.optimiser.states().iter().map(|state| format!("{}.{state}", self.theta())));
+        if self.tally == Tally::LossAndHits {
+            names.push(self.named(HITS));
+        }
+        names.extend(self.optimiser_states().iter().map(|state| format!("{}.{state}", self.theta())));
         names
+    }
+
+    /// Suffixes of the buffers of the optimiser's state, after the name of the parameters'.
+    pub(crate) fn optimiser_states(&self) -> &'static [&'static str] {
+        self.settings.optimiser.states()
     }
 
     /// Batches of one network's training.
@@ -220,6 +242,14 @@ impl Trainer {
             return Ok(loss);
         }
         Err(Error::NonFinite { what: format!("the training loss of `{}`, {loss},", self.name), unit: step })
+    }
+
+    /// The share of images told right in the `batches` since it was last asked for.
+    pub(crate) async fn take_hits(&self, exec: &Executor, batches: u64) -> Result<f32> {
+        let name = self.named(HITS);
+        let hits = exec.get_f32(&name).await?[0] / batches as f32;
+        exec.set_f32(&name, &[0.0])?;
+        Ok(hits)
     }
 
     fn batch(&self) -> usize {

@@ -3,7 +3,7 @@
 //! `prepare` makes the images of the whole batch, `gradient` runs once for each micro-batch of them and adds up, `update`
 //! moves the parameters. Only `gradient` holds activations, and only those of a micro-batch.
 
-use super::{Course, STATISTICS, gradient, named, rows_slot};
+use super::{Course, HITS, STATISTICS, Tally, gradient, named, rows_slot};
 use crate::{
     error::Result,
     graph::{Graph, Kind},
@@ -67,6 +67,11 @@ impl Writer<'_> {
         if !network.statistics().is_empty() {
             let statistics = g.input(&self.name(STATISTICS), [network.statistics().len()]);
             g.update(statistics, forward.moved(statistics));
+        }
+        if self.course.tally == Tally::LossAndHits {
+            let hits = (loss::hits(forward.logits, targets) * weights).sum_all();
+            let total = g.input(&self.name(HITS), [1]);
+            g.update(total, total + hits.reshape([1]));
         }
         Program::new(program, g)
     }

@@ -67,6 +67,7 @@ fn trained(
         micro_batch: MicroBatch::Images(micro_batch),
         seed: 1,
         draws: DRAWS,
+        tally: Tally::Loss,
     };
     let mut trainer = Trainer::new(exec, &course).expect("it fits");
     trainer.start(exec, 1).expect("it starts");

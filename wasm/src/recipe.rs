@@ -17,7 +17,16 @@ use crate::{error::Result, js::object};
 #[wasm_bindgen(typescript_custom_section)]
 const ENUMS: &str = r#"
 /** The method with its settings. */
-export type MethodRecipe = { name: "ncfm" } & NcfmRecipe;
+export type MethodRecipe =
+  | ({ name: "ncfm" } & NcfmRecipe)
+  | { name: "dm" }
+  | ({ name: "mmd" } & MmdRecipe)
+  | ({ name: "idm" } & IdmRecipe);
+/** A kernel of features. */
+export type Kernel =
+  | "linear"
+  | { name: "gaussian"; bandwidths: number[] }
+  | { name: "polynomial"; degree: number };
 /** Where frequencies come from: a normal law, or the sampling network, trained by gradient ascent. */
 export type Sampling = "normal" | { name: "network"; lr: number; momentum: number };
 /** Where the parameters that a step looks through come from. */

@@ -18,6 +18,9 @@ use crate::{
 /// What the names of a micro-batch's augmentation begin with.
 const AUGMENT: &str = "real";
 
+/// Scalar of a program of [`Setting::real_images`]: the number of the micro-batch within its batch.
+pub const PART: &str = "real.part";
+
 const ROWS: &str = "real.rows";
 const WEIGHTS: &str = "real.weights";
 
@@ -31,6 +34,15 @@ impl Setting {
     /// Images of the real batch of a class.
     pub fn real_count(&self, class: usize) -> usize {
         self.recipe.real.batch.min(self.rows[class].len())
+    }
+
+    /// The class of each image of the real set.
+    pub fn real_labels(&self) -> Vec<u32> {
+        let mut labels = vec![0; self.real];
+        for (class, rows) in self.rows.iter().enumerate() {
+            rows.iter().for_each(|&row| labels[row as usize] = class as u32);
+        }
+        labels
     }
 
     /// A micro-batch of real images of a class as the network sees them, `[m, c, h, w]`, and their weights `[m]`: 1, and
@@ -91,9 +103,9 @@ impl Setting {
     ) -> Result<()> {
         let micro = self.parts().each;
         self.augment(exec, AUGMENT, &vec![self.siamese(class, window); micro])?;
-        for rows in self.real_rows(class, window).chunks(micro) {
+        for (part, rows) in self.real_rows(class, window).chunks(micro).enumerate() {
             self.set_real_rows(exec, rows)?;
-            exec.run_bound(program, bindings, &[])?;
+            exec.run_bound(program, bindings, &[(PART, part as f32)])?;
         }
         Ok(())
     }

@@ -6,8 +6,9 @@
 
 mod inner;
 mod perturb;
+mod queue;
 
-use self::inner::Inner;
+use self::{inner::Inner, queue::Queue};
 use super::Setting;
 use crate::{
     engine::Executor,
@@ -22,11 +23,23 @@ use crate::{
 /// The buffer of the parameters that are looked through.
 pub const THETA: &str = "sight.theta";
 
+/// The buffer of how well the network that is looked through knows the classes, `[1]`: for one of a queue the share of
+/// images that it told right when it last learnt, else 1 if it was trained and 0 if not.
+pub const ACCURACY: &str = "sight.accuracy";
+
 const BETWEEN: &str = "sight.between";
 
 /// The sight in mid-run. Of its state a checkpoint holds the buffers that it names; the rest follows from the window.
 pub struct Sight {
-    inner: Option<Inner>,
+    learning: Learning,
+}
+
+/// What learns between windows.
+enum Learning {
+    Nothing,
+    /// The network that is looked through, as it serves several.
+    Inner(Box<Inner>),
+    Queue(Box<Queue>),
 }
 
 /// A window: its number, and how many networks of the pool were finished when it was opened.
@@ -76,20 +89,30 @@ impl Sight {
     /// [`Error::Limit`](crate::Error::Limit) or [`Error::OutOfMemory`](crate::Error::OutOfMemory) from the engine.
     pub fn new(exec: &mut Executor, setting: &Setting) -> Result<Sight> {
         exec.ensure(THETA, Kind::F32, [setting.network.table().len()])?;
+        exec.ensure(ACCURACY, Kind::F32, [1])?;
         for program in setting.sight_programs()? {
             exec.load(program)?;
         }
-        let inner = match &setting.recipe.sight.inner {
-            InnerTraining::None => None,
-            InnerTraining::Real(recipe) => Some(Inner::on_real(exec, setting, recipe)?),
-            InnerTraining::Synthetic(recipe) => Some(Inner::on_synthetic(exec, setting, recipe)?),
+        let learning = match (&setting.recipe.sight.inner, setting.recipe.sight.kind) {
+            (InnerTraining::Real(recipe), _) => Learning::Inner(Box::new(Inner::on_real(exec, setting, recipe)?)),
+            (InnerTraining::Synthetic(recipe), _) => {
+                Learning::Inner(Box::new(Inner::on_synthetic(exec, setting, recipe)?))
+            }
+            (InnerTraining::None, Parameters::Queue(recipe)) => {
+                Learning::Queue(Box::new(Queue::new(exec, setting, recipe)?))
+            }
+            (InnerTraining::None, _) => Learning::Nothing,
         };
-        Ok(Sight { inner })
+        Ok(Sight { learning })
     }
 
     /// Lessons before this window opens.
     pub fn lessons(&self, number: u64) -> usize {
-        self.inner.as_ref().map_or(0, |inner| inner.lessons(number))
+        match &self.learning {
+            Learning::Nothing => 0,
+            Learning::Inner(inner) => inner.lessons(number),
+            Learning::Queue(queue) => queue.lessons(number),
+        }
     }
 
     /// Lesson number `lesson` before the window.
@@ -97,9 +120,10 @@ impl Sight {
     /// # Errors
     /// [`Error::NonFinite`](crate::Error::NonFinite) if the network diverges; those of the engine.
     pub async fn learn(&mut self, exec: &Executor, setting: &Setting, number: u64, lesson: usize) -> Result<()> {
-        match &mut self.inner {
-            Some(inner) => inner.learn(exec, setting, number, lesson).await,
-            None => Ok(()),
+        match &mut self.learning {
+            Learning::Nothing => Ok(()),
+            Learning::Inner(inner) => inner.learn(exec, setting, number, lesson).await,
+            Learning::Queue(queue) => queue.learn(exec, number, lesson).await,
         }
     }
 
@@ -108,12 +132,16 @@ impl Sight {
     /// # Errors
     /// Those of the engine.
     pub fn open(&self, exec: &Executor, setting: &Setting, window: Window) -> Result<()> {
-        let Some(inner) = &self.inner else { return place(exec, setting, window) };
-        if inner.restarts(window.number) {
-            place(exec, setting, window)?;
-            return inner.begin(exec, window.number);
+        match &self.learning {
+            Learning::Inner(inner) if !inner.restarts(window.number) => return inner.show(exec),
+            Learning::Queue(queue) => queue.join(exec, window.number)?,
+            _ => {}
         }
-        inner.show(exec)
+        place(exec, setting, window)?;
+        match &self.learning {
+            Learning::Inner(inner) => inner.begin(exec, window.number),
+            _ => Ok(()),
+        }
     }
 
     /// Makes again what no checkpoint holds, in a window that was open.
@@ -121,18 +149,27 @@ impl Sight {
     /// # Errors
     /// Those of the engine.
     pub fn reopen(&self, exec: &Executor, setting: &Setting, window: Window) -> Result<()> {
-        if self.inner.is_some() { Ok(()) } else { place(exec, setting, window) }
+        match self.learning {
+            Learning::Inner(_) => Ok(()),
+            _ => place(exec, setting, window),
+        }
     }
 
     /// Names of the buffers that a checkpoint holds.
     pub fn buffers(&self) -> Vec<String> {
-        self.inner.as_ref().map(Inner::buffers).unwrap_or_default()
+        match &self.learning {
+            Learning::Nothing => Vec::new(),
+            Learning::Inner(inner) => inner.buffers(),
+            Learning::Queue(queue) => queue.buffers(),
+        }
     }
 }
 
 /// Puts a network of its source into [`THETA`], perhaps perturbed.
 fn place(exec: &Executor, setting: &Setting, window: Window) -> Result<()> {
     let (network, mix) = setting.pick(window);
+    let is_trained = window.trained > 0 && setting.recipe.sight.kind != Parameters::Fresh;
+    exec.set_f32(ACCURACY, &[f32::from(u8::from(is_trained))])?;
     match setting.recipe.sight.kind {
         Parameters::Fresh => {
             let mut draws = Use::SightInit.draws(setting.recipe.seed, 0, window.number);
@@ -144,6 +181,7 @@ fn place(exec: &Executor, setting: &Setting, window: Window) -> Result<()> {
         }
         Parameters::Trained | Parameters::Early { .. } if window.trained == 0 => exec.copy(&initial(network), THETA)?,
         Parameters::Trained | Parameters::Early { .. } => exec.copy(&trained(network), THETA)?,
+        Parameters::Queue(recipe) => queue::place(exec, setting, recipe, window.number)?,
     }
     if setting.recipe.sight.perturb > 0.0 {
         perturb::run(exec, setting, window.number)?;

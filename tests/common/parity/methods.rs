@@ -5,7 +5,7 @@ use std::sync::Arc;
 use attar::{
     engine::Engine,
     graph::{Graph, Tensor},
-    nn::{Network, loss},
+    nn::{Network, discrepancy, loss},
 };
 
 use super::one_hot;
@@ -17,8 +17,11 @@ pub fn distribution_matching(topic: &Topic, engine: &Arc<dyn Engine>) {
         let network = topic.network(&format!("{case}arch"));
         let theta = trial.theta(&g, &network, &case);
         let [real, syn] = ["real", "syn"].map(|part| trial.input(&g, &format!("{case}{part}")));
-        let [mean_real, mean_syn] = [real, syn].map(|x| network.forward(theta, x).features.mean(&[0]));
-        let loss = (mean_real - mean_syn).square().sum_all();
+        let [real_features, features] = [real, syn].map(|x| network.forward(theta, x).features);
+        let count = real.dim(0);
+        let sum = discrepancy::weighted_sum(real_features, g.fill(1.0, [count]));
+        let [mean_real, mean_syn] = [sum / g.fill(count as f64, []), features.mean(&[0])];
+        let loss = discrepancy::of_means(mean_real, mean_syn);
         trial.expect(&g, &format!("{case}mean_real"), mean_real);
         trial.expect(&g, &format!("{case}mean_syn"), mean_syn);
         trial.expect(&g, &format!("{case}loss"), loss);

@@ -11,7 +11,7 @@ use crate::{
     program::Program,
     recipe::InnerRecipe,
     streams::Use,
-    train::{Course, Trainer, TrainingDraws, one_hot},
+    train::{Course, Tally, Trainer, TrainingDraws, one_hot},
 };
 
 const NAME: &str = "sight.inner";
@@ -34,11 +34,7 @@ pub(super) struct Inner {
 
 impl Inner {
     pub(super) fn on_real(exec: &mut Executor, setting: &Setting, recipe: &InnerRecipe) -> Result<Inner> {
-        let mut labels = vec![0; setting.real];
-        for (class, rows) in setting.rows.iter().enumerate() {
-            rows.iter().for_each(|&row| labels[row as usize] = class as u32);
-        }
-        Inner::new(exec, setting, recipe, (PIXELS, &labels, false))
+        Inner::new(exec, setting, recipe, (PIXELS, &setting.real_labels(), false))
     }
 
     pub(super) fn on_synthetic(exec: &mut Executor, setting: &Setting, recipe: &InnerRecipe) -> Result<Inner> {
@@ -71,6 +67,7 @@ impl Inner {
             micro_batch: setting.recipe.micro_batch,
             seed: setting.recipe.seed,
             draws: DRAWS,
+            tally: Tally::Loss,
         };
         let trainer = Trainer::new(exec, &course)?;
         Ok(Inner { trainer, restart: recipe.restart as u64, steps: recipe.steps, on_synthetic, decoded: None })

@@ -1,0 +1,81 @@
+//! Distribution matching (DM; Zhao and Bilen, "Dataset condensation with distribution matching", WACV 2023).
+//!
+//! The mean feature of the canvases of a class comes near to that of real images of it, seen through networks that are
+//! drawn anew for each window and never trained.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Comparison, MATCHING, Matching, named, published as common, quick as common_quick};
+use crate::{
+    error::Result,
+    method::{Kind, Method, Preset, Setting, Stage, completed},
+    program::Program,
+    recipe::{CanvasRecipe, Parameters, Recipe, SightRecipe},
+    settings::Settings,
+};
+
+/// DM in the registry.
+pub struct DmKind;
+
+/// Settings of DM: it has none of its own.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(tsify::Tsify))]
+#[serde(deny_unknown_fields, default)]
+pub struct DmRecipe {}
+
+const LOSSES: &[&str] = &[MATCHING];
+
+const MATCHED: Matching = Matching { comparison: Comparison::Means, classification: None, losses: LOSSES };
+
+impl Kind for DmKind {
+    fn name(&self) -> &'static str {
+        "dm"
+    }
+
+    fn about(&self) -> &'static str {
+        "Distribution matching: mean features of real and synthetic images agree in many random networks (Zhao and Bilen, WACV 2023)"
+    }
+
+    fn presets(&self) -> &'static [Preset] {
+        &[
+            Preset { name: "quick", about: "a few minutes on a laptop", recipe: quick },
+            Preset { name: "published", about: "the settings of the method's authors; for GPUs", recipe: published },
+        ]
+    }
+
+    fn losses(&self) -> &'static [&'static str] {
+        LOSSES
+    }
+
+    fn complete(&self, own: &Settings) -> Result<Settings> {
+        completed(own, Ok::<DmRecipe, _>)
+    }
+
+    fn programs(&self, setting: &Setting) -> Result<Vec<Program>> {
+        MATCHED.programs(setting)
+    }
+
+    fn build(&self, stage: &mut Stage, canvases: &[Vec<f32>]) -> Result<Box<dyn Method>> {
+        MATCHED.begin(stage, canvases)
+    }
+}
+
+fn quick(images_per_class: usize) -> Recipe {
+    Recipe {
+        sight: SightRecipe::plain(Parameters::Fresh),
+        method: named("dm", &DmRecipe {}),
+        ..common_quick(images_per_class)
+    }
+}
+
+/// The published rate is 1, and 10 from 100 images per class on.
+fn published(images_per_class: usize) -> Recipe {
+    let common = common(images_per_class);
+    let rate = if images_per_class < 100 { 1.0 } else { 10.0 };
+    Recipe {
+        canvas: CanvasRecipe { lr: rate, ..common.canvas.clone() },
+        sight: SightRecipe::plain(Parameters::Fresh),
+        method: named("dm", &DmRecipe {}),
+        ..common
+    }
+}
