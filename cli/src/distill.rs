@@ -316,6 +316,7 @@ impl<'a> Display<'a> {
         if let Some((phase, meter)) = self.current.take() {
             match phase {
                 Phase::Pool => meter.finish(&format!("{} batches", self.done)),
+                Phase::Distill if self.names.is_empty() => meter.finish("selected"),
                 Phase::Distill => meter.finish(&format!("{} iterations, {}", self.done, self.losses)),
             }
         }

@@ -3,12 +3,15 @@
 //!
 //! [`Kind`] is what there is to know of a method before it runs: names, presets, programs. [`Method`] is one in mid-run:
 //! a few named buffers, a small cursor, and [`Method::advance`], which does one bounded unit of work. What methods share
-//! is in [`stage`]; those that match class by class give an [`Objective`](rounds::Objective) to the common loop.
+//! is in [`stage`]; those that match class by class give an [`Objective`](rounds::Objective) to the common loop, and those
+//! that select a [`Selector`](selection::Selector) to theirs.
 
+pub mod coreset;
 pub mod distribution;
 pub mod ncfm;
 mod presets;
 pub mod rounds;
+pub mod selection;
 pub mod stage;
 
 use std::{future::Future, pin::Pin};
@@ -24,8 +27,15 @@ use crate::{
 pub use stage::{Setting, Stage};
 
 /// Every method, the default one first. Command line, browser, TypeScript types, documentation and tests read this list.
-pub const KINDS: &[&dyn Kind] =
-    &[&ncfm::NcfmKind, &distribution::DmKind, &distribution::MmdKind, &distribution::IdmKind];
+pub const KINDS: &[&dyn Kind] = &[
+    &ncfm::NcfmKind,
+    &distribution::DmKind,
+    &distribution::MmdKind,
+    &distribution::IdmKind,
+    &coreset::RANDOM,
+    &coreset::HERDING,
+    &coreset::K_CENTER,
+];
 
 /// A method before it runs.
 pub trait Kind: Send + Sync {
@@ -40,6 +50,12 @@ pub trait Kind: Send + Sync {
 
     /// Names of the losses that each iteration tells; none of a method that selects images and optimises nothing.
     fn losses(&self) -> &'static [&'static str];
+
+    /// Whether it takes pictures from the real set as they are. It then ends by itself, begins when all of its pool is
+    /// trained, and takes what images a class has.
+    fn selects(&self) -> bool {
+        self.losses().is_empty()
+    }
 
     /// What the pool must hold.
     fn needs(&self, recipe: &Recipe) -> Needs {

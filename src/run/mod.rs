@@ -93,7 +93,7 @@ impl Distillation {
     ) -> Result<Distillation> {
         let recipe = recipe.checked_by(kind)?;
         let mut exec = Executor::new(engine);
-        let (facts, mut setting) = Facts::new(recipe, data, exec.engine().limits())?;
+        let (facts, mut setting) = Facts::new(kind, recipe, data, exec.engine().limits())?;
         pool::write_real(&mut exec, data)?;
         let key = PoolKey::new(&setting.recipe, data);
         let training = match needed_epochs(kind, &setting.recipe) {
@@ -107,7 +107,8 @@ impl Distillation {
                 None
             }
         };
-        let at_once = training.is_none() || setting.recipe.pool.timing == PoolTiming::Alongside;
+        let alongside = setting.recipe.pool.timing == PoolTiming::Alongside && !kind.selects();
+        let at_once = training.is_none() || alongside;
         let stage = Stage { exec, setting, trained: 0 };
         let losses = Losses::new(kind.losses().iter().copied());
         let mut run = Distillation { stage, kind, data: facts, training, method: None, losses, key };
@@ -126,7 +127,7 @@ impl Distillation {
         if pool.networks.is_empty() {
             return Err(Error::Recipe("the pool is empty: train one with `attar pool`".into()));
         }
-        if self.kind.needs(self.recipe()) == Needs::Nothing {
+        if needed_epochs(self.kind, self.recipe()).is_none() {
             let name = self.kind.name();
             return Err(Error::Recipe(format!("{name} as this recipe has it looks through no pool: leave it out")));
         }
@@ -178,7 +179,7 @@ impl Distillation {
         let training = self.training.iter().flat_map(|training| training.programs(&self.stage.exec));
         let mut programs: Vec<Program> = training.cloned().collect();
         programs.extend(self.kind.programs(&self.stage.setting)?);
-        if !self.kind.losses().is_empty() {
+        if !self.kind.selects() {
             programs.extend(self.stage.setting.programs()?);
         }
         if self.recipe().labels == Labels::Soft {

@@ -6,7 +6,7 @@ use crate::{
     engine::Limits,
     error::{Error, Result},
     method::{
-        Moment, Setting,
+        self, Kind, Moment, Setting,
         stage::{canvas, factor},
     },
     pool,
@@ -25,8 +25,8 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    /// The facts, and the setting of a run of `recipe` on an engine with these limits.
-    pub fn new(mut recipe: Recipe, data: &Dataset, limits: Limits) -> Result<(Facts, Setting)> {
+    /// The facts, and the setting of a run of `recipe` by this method on an engine with these limits.
+    pub fn new(kind: &dyn Kind, mut recipe: Recipe, data: &Dataset, limits: Limits) -> Result<(Facts, Setting)> {
         let classes = data.classes().to_vec();
         if classes.len() < 2 {
             return Err(Error::Data(format!("there is only {} class: distillation needs at least 2", classes.len())));
@@ -50,7 +50,8 @@ impl Facts {
         };
         let image = |row: u32| data.images().get(row as usize).unwrap_or_default();
         let canvases = canvas::initial(&setting, image);
-        let facts = Facts { notices: notices(&setting, &classes), classes, canvases, fingerprint: data.fingerprint() };
+        let notices = if kind.selects() { Vec::new() } else { notices(&setting, &classes) };
+        let facts = Facts { notices, classes, canvases, fingerprint: data.fingerprint() };
         Ok((facts, setting))
     }
 
@@ -116,9 +117,11 @@ impl Distillation {
 /// what optimisation adds.
 ///
 /// # Errors
-/// [`Error::Data`] if a class has no image, [`Error::Recipe`] if the network does not fit them.
+/// [`Error::Data`] if a class has no image, [`Error::Recipe`] if there is no such method or the network does not fit the
+/// images.
 pub fn initial(recipe: &Recipe, data: &Dataset) -> Result<Distilled> {
+    let kind = method::kind(recipe.method.name())?;
     let limits = Limits { buffer_bytes: u64::MAX, cache_bytes: None };
-    let (facts, setting) = Facts::new(recipe.clone(), data, limits)?;
+    let (facts, setting) = Facts::new(kind, recipe.clone(), data, limits)?;
     facts.distilled(&setting, &facts.canvases, &Losses::default())
 }
