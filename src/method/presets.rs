@@ -124,11 +124,11 @@ impl Recipe {
             share("canvas.averaging", self.canvas.averaging),
             share("sight.perturb", self.sight.perturb),
         ];
-        if let InnerTraining::Real(inner) | InnerTraining::Synthetic(inner) = &self.sight.inner {
+        if let Some((restart, training)) = self.sight.inner.training() {
             numbers.extend([
-                count("sight.inner.restart", inner.restart),
-                count("sight.inner.training.batch", inner.training.batch),
-                measure("sight.inner.training.lr", inner.training.lr),
+                count("sight.inner.restart", restart),
+                count("sight.inner.training.batch", training.batch),
+                measure("sight.inner.training.lr", training.lr),
             ]);
         }
         if let Parameters::Queue(queue) = self.sight.kind {

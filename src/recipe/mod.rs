@@ -25,7 +25,7 @@ use crate::{
 pub use crate::micro_batch::MicroBatch;
 pub use factor::Factor;
 pub use method::MethodRecipe;
-pub use sight::{InnerRecipe, InnerTraining, Parameters, QueueRecipe, SightRecipe};
+pub use sight::{InnerTraining, Parameters, QueueRecipe, SightRecipe};
 pub use training::TrainingRecipe;
 
 /// What to distil, and how. Start from a preset, change what matters.
@@ -140,6 +140,11 @@ pub struct CanvasRecipe {
     /// Share of the run, counted from its end, over which the canvases that are kept are averaged, 0 to 1: the weight of
     /// iteration t grows like t^(1 / averaging - 1). 0 keeps the last ones.
     pub averaging: f64,
+}
+
+impl CanvasRecipe {
+    /// A patience that no run exhausts: the rate stays.
+    pub const PATIENT: u32 = u32::MAX;
 }
 
 /// What a canvas's values are to the optimiser.

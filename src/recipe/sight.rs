@@ -51,26 +51,36 @@ pub struct QueueRecipe {
     pub steps: usize,
 }
 
-/// Whether the network that is looked through learns between windows, as one network serves several.
+/// Whether the network that is looked through learns between windows. One network then serves `restart` windows before
+/// another takes its place.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum InnerTraining {
     None,
-    /// On real images (IDC).
-    Real(InnerRecipe),
-    /// On the decoded canvases as they are (DC).
-    Synthetic(InnerRecipe),
+    /// On real images (IDC): so many batches between two windows.
+    Real {
+        restart: usize,
+        batches: usize,
+        training: TrainingRecipe,
+    },
+    /// On the decoded canvases as they are (DC): so many epochs between two windows.
+    Synthetic {
+        restart: usize,
+        epochs: usize,
+        training: TrainingRecipe,
+    },
 }
 
-/// How it learns.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct InnerRecipe {
-    /// Windows that one network serves before another takes its place.
-    pub restart: usize,
-    /// Batches between two windows.
-    pub steps: usize,
-    pub training: TrainingRecipe,
+impl InnerTraining {
+    /// Windows that one network serves, and how it is trained between them.
+    pub fn training(&self) -> Option<(usize, &TrainingRecipe)> {
+        match self {
+            InnerTraining::None => None,
+            InnerTraining::Real { restart, training, .. } | InnerTraining::Synthetic { restart, training, .. } => {
+                Some((*restart, training))
+            }
+        }
+    }
 }
 
 impl SightRecipe {

@@ -9,7 +9,7 @@ pub(crate) use tester::Tester;
 
 use crate::{
     data::Normalisation,
-    engine::Executor,
+    engine::{Executor, Limits},
     error::{Error, Result},
     graph::Kind,
     micro_batch::{Parts, padded},
@@ -57,6 +57,26 @@ pub(crate) struct Course<'a> {
     pub tally: Tally,
 }
 
+impl Course<'_> {
+    /// Number of images.
+    fn count(&self) -> usize {
+        self.targets.len() / self.network.classes()
+    }
+
+    /// How a batch passes through the network, and how the last of an epoch, which may be smaller.
+    fn parts(&self, limits: Limits) -> [Parts; 2] {
+        let batch = self.settings.batch.min(self.count());
+        // Batch norm normalises over what passes at once, so with it a batch passes whole, however much memory it takes.
+        let whole = !self.network.statistics().is_empty();
+        let micro_batch = if whole { MicroBatch::Images(batch) } else { self.micro_batch };
+        let parts = micro_batch.parts(batch, self.network, limits);
+        match self.count() % batch {
+            0 => [parts; 2],
+            rest => [parts, micro_batch.rest(rest, parts, self.network, limits)],
+        }
+    }
+}
+
 /// Trains networks of one kind on one set: programs and buffers are made once.
 pub(crate) struct Trainer {
     name: String,
@@ -85,22 +105,24 @@ struct Order {
 }
 
 impl Trainer {
+    /// The programs of a course on images of this kind, as [`Trainer::new`] loads them on an engine with these limits.
+    pub(crate) fn plan(course: &Course<'_>, kind: Kind, limits: Limits) -> Result<Vec<Program>> {
+        let [parts, last] = course.parts(limits);
+        let writer = programs::Writer { course, room: parts.room() };
+        let mut programs = vec![writer.prepare(kind, course.count())?, writer.update()?, writer.gradient(parts)?];
+        if last.each != parts.each {
+            programs.push(writer.gradient(last)?);
+        }
+        Ok(programs)
+    }
+
     /// Loads the programs and writes the targets; the images must be there.
     pub(crate) fn new(exec: &mut Executor, course: &Course<'_>) -> Result<Trainer> {
-        let count = course.targets.len() / course.network.classes();
+        let count = course.count();
         if count == 0 {
             return Err(Error::Data("there are no images to train on".into()));
         }
-        let batch = course.settings.batch.min(count);
-        let limits = exec.engine().limits();
-        // Batch norm normalises over what passes at once, so with it a batch passes whole, however much memory it takes.
-        let whole = !course.network.statistics().is_empty();
-        let micro_batch = if whole { MicroBatch::Images(batch) } else { course.micro_batch };
-        let parts = micro_batch.parts(batch, course.network, limits);
-        let last = match count % batch {
-            0 => parts,
-            rest => micro_batch.rest(rest, parts, course.network, limits),
-        };
+        let [parts, last] = course.parts(exec.engine().limits());
         let trainer = Trainer {
             name: course.name.into(),
             network: course.network.clone(),
@@ -114,19 +136,19 @@ impl Trainer {
             last,
             order: None,
         };
-        let writer = programs::Writer { course, room: parts.room() };
-        exec.load(writer.prepare(exec.buffer(course.images)?.kind(), count)?)?;
-        exec.load(writer.update()?)?;
+        let kind = exec.buffer(course.images)?.kind();
+        for program in Trainer::plan(course, kind, exec.engine().limits())? {
+            exec.load(program)?;
+        }
         exec.set_f32(&trainer.named("targets"), course.targets)?;
         for parts in [parts, last] {
-            let program = writer.gradient(parts)?;
+            let program = gradient(&trainer.name, parts);
             for part in 0..parts.number {
-                let (name, first) = (rows_of(program.name(), part), (part * parts.each) as u32);
+                let (name, first) = (rows_of(&program, part), (part * parts.each) as u32);
                 let rows: Vec<u32> = (first..).take(parts.each).collect();
                 exec.ensure(&name, Kind::Rows, [parts.each])?;
                 exec.set_rows(&name, &rows)?;
             }
-            exec.load(program)?;
         }
         Ok(trainer)
     }

@@ -16,7 +16,7 @@ use crate::{
     graph::{Graph, Kind},
     pool::{initial, trained},
     program::Program,
-    recipe::{InnerTraining, Parameters},
+    recipe::Parameters,
     streams::Use,
 };
 
@@ -59,6 +59,7 @@ impl Setting {
         if self.recipe.sight.perturb > 0.0 {
             programs.push(perturb::program(self)?);
         }
+        programs.extend(inner::programs(self)?);
         Ok(programs)
     }
 
@@ -93,15 +94,11 @@ impl Sight {
         for program in setting.sight_programs()? {
             exec.load(program)?;
         }
-        let learning = match (&setting.recipe.sight.inner, setting.recipe.sight.kind) {
-            (InnerTraining::Real(recipe), _) => Learning::Inner(Box::new(Inner::on_real(exec, setting, recipe)?)),
-            (InnerTraining::Synthetic(recipe), _) => {
-                Learning::Inner(Box::new(Inner::on_synthetic(exec, setting, recipe)?))
-            }
-            (InnerTraining::None, Parameters::Queue(recipe)) => {
-                Learning::Queue(Box::new(Queue::new(exec, setting, recipe)?))
-            }
-            (InnerTraining::None, _) => Learning::Nothing,
+        let inner = Inner::new(exec, setting)?;
+        let learning = match (inner, setting.recipe.sight.kind) {
+            (Some(inner), _) => Learning::Inner(Box::new(inner)),
+            (None, Parameters::Queue(recipe)) => Learning::Queue(Box::new(Queue::new(exec, setting, recipe)?)),
+            (None, _) => Learning::Nothing,
         };
         Ok(Sight { learning })
     }

@@ -9,7 +9,7 @@ use crate::{
     nn::decode,
     pool::PIXELS,
     program::Program,
-    recipe::InnerRecipe,
+    recipe::{InnerTraining, TrainingRecipe},
     streams::Use,
     train::{Course, Tally, Trainer, TrainingDraws, one_hot},
 };
@@ -25,52 +25,95 @@ const DRAWS: TrainingDraws =
 pub(super) struct Inner {
     trainer: Trainer,
     restart: u64,
-    steps: usize,
-    /// Whether the images are the decoded canvases.
+    /// Batches between two windows.
+    lessons: usize,
     on_synthetic: bool,
     /// The window whose canvases are decoded.
     decoded: Option<u64>,
 }
 
-impl Inner {
-    pub(super) fn on_real(exec: &mut Executor, setting: &Setting, recipe: &InnerRecipe) -> Result<Inner> {
-        Inner::new(exec, setting, recipe, (PIXELS, &setting.real_labels(), false))
+/// What is learnt from.
+struct Lessons<'a> {
+    images: &'static str,
+    kind: Kind,
+    /// `[n, classes]`.
+    targets: Vec<f32>,
+    training: &'a TrainingRecipe,
+    /// Epochs of one network, all windows together; a schedule of rates spans them.
+    epochs: usize,
+}
+
+impl<'a> Lessons<'a> {
+    fn of(setting: &'a Setting) -> Option<Lessons<'a>> {
+        match &setting.recipe.sight.inner {
+            InnerTraining::None => None,
+            InnerTraining::Real { restart, batches, training } => {
+                let seen = (restart - 1) * batches * training.batch;
+                let targets = one_hot(&setting.real_labels(), setting.classes());
+                let epochs = seen.div_ceil(setting.real.max(1));
+                Some(Lessons { images: PIXELS, kind: Kind::Pixels, targets, training, epochs })
+            }
+            InnerTraining::Synthetic { restart, epochs, training } => {
+                let targets = one_hot(&picture_labels(setting), setting.classes());
+                Some(Lessons { images: PICTURES, kind: Kind::F32, targets, training, epochs: (restart - 1) * epochs })
+            }
+        }
     }
 
-    pub(super) fn on_synthetic(exec: &mut Executor, setting: &Setting, recipe: &InnerRecipe) -> Result<Inner> {
-        let ipc = setting.recipe.images_per_class;
-        let canvases = setting.classes() * ipc;
-        let sources = decode::sources(canvases, setting.factor());
-        let labels: Vec<u32> = sources.iter().map(|&canvas| canvas / ipc as u32).collect();
-        let g = Graph::new();
-        let stored = g.input(CANVASES, setting.network.image().batch(canvases));
-        g.output(PICTURES, setting.pictures(stored));
-        exec.ensure(PICTURES, Kind::F32, setting.network.image().batch(labels.len()))?;
-        exec.load(Program::new(PICTURES, g)?)?;
-        Inner::new(exec, setting, recipe, (PICTURES, &labels, true))
-    }
-
-    fn new(
-        exec: &mut Executor,
-        setting: &Setting,
-        recipe: &InnerRecipe,
-        (images, labels, on_synthetic): (&str, &[u32], bool),
-    ) -> Result<Inner> {
-        let course = Course {
+    fn course<'c>(&'c self, setting: &'c Setting) -> Course<'c> {
+        Course {
             name: NAME,
-            images,
-            targets: &one_hot(labels, setting.classes()),
+            images: self.images,
+            targets: &self.targets,
             channels: &setting.normalisation,
             network: &setting.network,
-            settings: &recipe.training,
-            epochs: (recipe.restart * recipe.steps * recipe.training.batch).div_ceil(labels.len().max(1)).max(1),
+            settings: self.training,
+            epochs: self.epochs.max(1),
             micro_batch: setting.recipe.micro_batch,
             seed: setting.recipe.seed,
             draws: DRAWS,
             tally: Tally::Loss,
+        }
+    }
+}
+
+/// Of the pictures decoded from the canvases of all classes, one class after another.
+fn picture_labels(setting: &Setting) -> Vec<u32> {
+    let ipc = setting.recipe.images_per_class;
+    let sources = decode::sources(setting.classes() * ipc, setting.factor());
+    sources.iter().map(|&canvas| canvas / ipc as u32).collect()
+}
+
+/// The programs of the training that the recipe asks for.
+pub(super) fn programs(setting: &Setting) -> Result<Vec<Program>> {
+    let Some(lessons) = Lessons::of(setting) else { return Ok(Vec::new()) };
+    let mut programs = Trainer::plan(&lessons.course(setting), lessons.kind, setting.limits)?;
+    if lessons.images == PICTURES {
+        programs.push(decoding(setting)?);
+    }
+    Ok(programs)
+}
+
+/// The pictures of the canvases of all classes.
+fn decoding(setting: &Setting) -> Result<Program> {
+    let g = Graph::new();
+    let canvases = setting.classes() * setting.recipe.images_per_class;
+    let stored = g.input(CANVASES, setting.network.image().batch(canvases));
+    g.output(PICTURES, setting.pictures(stored));
+    Program::new(PICTURES, g)
+}
+
+impl Inner {
+    /// The training that the recipe asks for, if any. Its programs are loaded already.
+    pub(super) fn new(exec: &mut Executor, setting: &Setting) -> Result<Option<Inner>> {
+        let Some(lessons) = Lessons::of(setting) else { return Ok(None) };
+        let trainer = Trainer::new(exec, &lessons.course(setting))?;
+        let (restart, lessons, on_synthetic) = match &setting.recipe.sight.inner {
+            InnerTraining::None => return Ok(None),
+            InnerTraining::Real { restart, batches, .. } => (*restart, *batches, false),
+            InnerTraining::Synthetic { restart, epochs, .. } => (*restart, epochs * trainer.batches() as usize, true),
         };
-        let trainer = Trainer::new(exec, &course)?;
-        Ok(Inner { trainer, restart: recipe.restart as u64, steps: recipe.steps, on_synthetic, decoded: None })
+        Ok(Some(Inner { trainer, restart: restart as u64, lessons, on_synthetic, decoded: None }))
     }
 
     /// Whether another network takes over in this window.
@@ -78,28 +121,33 @@ impl Inner {
         number.is_multiple_of(self.restart)
     }
 
+    /// Batches before this window.
     pub(super) fn lessons(&self, number: u64) -> usize {
-        if self.restarts(number) { 0 } else { self.steps }
+        if self.restarts(number) { 0 } else { self.lessons }
     }
 
     /// One batch. The canvases are decoded at the first lesson before a window, or when the run was resumed in between.
     pub(super) async fn learn(&mut self, exec: &Executor, setting: &Setting, number: u64, lesson: usize) -> Result<()> {
         if self.on_synthetic && self.decoded != Some(number) {
-            let mut values = Vec::new();
-            for class in 0..setting.classes() {
-                values.extend(exec.get_f32(&canvas::canvas(class)).await?);
-            }
-            exec.set_f32(CANVASES, &values)?;
-            exec.run(PICTURES, &[])?;
+            self.decode(exec, setting).await?;
             self.decoded = Some(number);
         }
         let served = (number % self.restart) as usize;
-        let step = (served - 1) * self.steps + lesson;
+        let step = (served - 1) * self.lessons + lesson;
         self.trainer.step(exec, (number / self.restart) as usize, step as u64)?;
-        if lesson + 1 == self.steps {
-            self.trainer.take_loss(exec, step as u64, self.steps as u64).await?;
+        if lesson + 1 == self.lessons {
+            self.trainer.take_loss(exec, step as u64, self.lessons as u64).await?;
         }
         Ok(())
+    }
+
+    async fn decode(&self, exec: &Executor, setting: &Setting) -> Result<()> {
+        let mut values = Vec::new();
+        for class in 0..setting.classes() {
+            values.extend(exec.get_f32(&canvas::canvas(class)).await?);
+        }
+        exec.set_f32(CANVASES, &values)?;
+        exec.run(PICTURES, &[])
     }
 
     /// The network of [`THETA`] is the one that learns from now on.
