@@ -1,25 +1,16 @@
 //! The sampling network climbs what the images descend.
 
-use std::sync::Arc;
-
 use pollster::block_on;
 
 use super::*;
 use crate::{
-    data::Normalisation,
-    engine::{Data, Executor, reference::Reference},
-    method::{Advance, Moment},
-    nn::{Architecture, ImageSize, Network},
-    pool::{self, PIXELS},
+    method::{Advance, Moment, stage::fixture},
     recipe::{MethodRecipe, MicroBatch, Recipe},
-    rng::Draws,
 };
-
-const IMAGE: ImageSize = ImageSize { channels: 1, height: 8, width: 8 };
 
 const WINDOW: Window = Window { number: 0, trained: 1 };
 
-/// The stage of a run on two classes of noise with a pool of one untrained network, and what its canvases start from.
+/// The stage of a run of NCFM, and what its canvases start from.
 fn stage(sampling: Sampling, micro_batch: usize, averaging: f64) -> (Stage, Vec<Vec<f32>>) {
     let mut recipe = Recipe::default().images_per_class(1).seed(1);
     let own = NcfmRecipe { frequencies: 32, sampling, ..NcfmRecipe::quick() };
@@ -27,28 +18,7 @@ fn stage(sampling: Sampling, micro_batch: usize, averaging: f64) -> (Stage, Vec<
     recipe.micro_batch = MicroBatch::Images(micro_batch);
     recipe.real.batch = 6;
     recipe.canvas.averaging = averaging;
-    let network = Network::new(Architecture::convnet(2, 4), IMAGE, 2).expect("it fits");
-    let mut exec = Executor::new(Arc::new(Reference::f32()));
-    let mut draws = Draws::new(5, 0, 0);
-    let pixels: Vec<u8> = (0..16 * 64).map(|_| draws.below(256) as u8).collect();
-    exec.ensure(PIXELS, graph::Kind::Pixels, IMAGE.batch(16)).expect("it fits");
-    exec.set(PIXELS, Data::Pixels(&pixels)).expect("it fits");
-    for name in [pool::initial(0), pool::trained(0)] {
-        exec.ensure(&name, graph::Kind::F32, [network.table().len()]).expect("it fits");
-        exec.set_f32(&name, &network.init(&mut draws)).expect("it fits");
-    }
-    let setting = Setting {
-        recipe,
-        network,
-        normalisation: Normalisation { mean: vec![0.5], std: vec![0.3] },
-        spread: vec![0.3],
-        rows: vec![(0..8).collect(), (8..16).collect()],
-        real: 16,
-        networks: 1,
-        limits: exec.engine().limits(),
-    };
-    let canvases = vec![(0..64).map(|_| draws.uniform() as f32).collect(); 2];
-    (Stage { exec, setting, trained: 1 }, canvases)
+    fixture::stage(recipe)
 }
 
 /// The objective in its first window.

@@ -4,6 +4,8 @@
 
 pub mod canvas;
 pub mod factor;
+#[cfg(test)]
+pub(in crate::method) mod fixture;
 pub mod real;
 pub mod sight;
 

@@ -51,3 +51,44 @@ pub(super) fn run(exec: &Executor, setting: &Setting, number: u64) -> Result<()>
     let scalars = [("first", share()), ("second", share())];
     exec.run_drawing(NAME, &[], &scalars, crate::engine::Draw { seed: setting.recipe.seed, unit: number as u32 })
 }
+
+#[cfg(test)]
+mod tests {
+    use pollster::block_on;
+
+    use super::*;
+    use crate::{method::stage::fixture, recipe::Recipe};
+
+    #[test]
+    fn each_filter_moves_by_two_shares_within_the_bound_and_biases_stay() {
+        let mut recipe = Recipe::default().images_per_class(1);
+        recipe.sight.perturb = 0.09;
+        let (mut stage, _) = fixture::stage(recipe);
+        let table = stage.setting.network.table().clone();
+        let before: Vec<f32> = (0..table.len()).map(|at| (at as f32).sin()).collect();
+        stage.exec.load(program(&stage.setting).expect("a valid graph")).expect("it loads");
+        let mut moves = Vec::new();
+        for number in 0..8 {
+            stage.exec.set_f32(THETA, &before).expect("it is there");
+            run(&stage.exec, &stage.setting, number).expect("it runs");
+            let after = block_on(stage.exec.get_f32(THETA)).expect("it reads");
+            for param in table.params() {
+                let own = param.offset..param.offset + param.shape.elements();
+                let (before, after) = (&before[own.clone()], &after[own]);
+                if param.shape.rank() < 2 {
+                    assert_eq!(before, after, "{}", param.name);
+                    continue;
+                }
+                let row = param.shape.elements() / param.shape.dim(0);
+                let length = |values: &[f32]| values.iter().map(|v| v * v).sum::<f32>().sqrt();
+                for (before, after) in before.chunks(row).zip(after.chunks(row)) {
+                    let moved: Vec<f32> = before.iter().zip(after).map(|(a, b)| b - a).collect();
+                    let share = length(&moved) / length(before);
+                    assert!(share > 1e-4 && share < 2.0 * 0.09 + 1e-4, "{} moves by {share}", param.name);
+                    moves.push(share);
+                }
+            }
+        }
+        assert!(moves.iter().any(|&share| share > 0.05), "{moves:?}");
+    }
+}
