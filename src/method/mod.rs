@@ -8,6 +8,7 @@
 
 pub mod coreset;
 pub mod distribution;
+pub mod gradient;
 pub mod ncfm;
 mod presets;
 pub mod rounds;
@@ -32,6 +33,9 @@ pub const KINDS: &[&dyn Kind] = &[
     &distribution::DmKind,
     &distribution::MmdKind,
     &distribution::IdmKind,
+    &gradient::DC,
+    &gradient::DSA,
+    &gradient::IDC,
     &coreset::RANDOM,
     &coreset::HERDING,
     &coreset::K_CENTER,

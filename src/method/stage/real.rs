@@ -90,7 +90,7 @@ impl Setting {
     }
 
     /// Runs a program of [`Setting::real_images`] on the real batch of a class, one micro-batch after another; what it
-    /// adds up stands in the buffers that `bindings` name.
+    /// adds up stands in the buffers that `bindings` name. It may read the scalar `class`.
     ///
     /// # Errors
     /// Those of the engine.
@@ -105,7 +105,7 @@ impl Setting {
         self.augment(exec, AUGMENT, &vec![self.siamese(class, window); micro])?;
         for (part, rows) in self.real_rows(class, window).chunks(micro).enumerate() {
             self.set_real_rows(exec, rows)?;
-            exec.run_bound(program, bindings, &[(PART, part as f32)])?;
+            exec.run_bound(program, bindings, &[(PART, part as f32), ("class", class as f32)])?;
         }
         Ok(())
     }

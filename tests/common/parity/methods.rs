@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use attar::{
     engine::Engine,
-    graph::{Graph, Tensor},
-    nn::{Network, discrepancy, loss},
+    graph::Graph,
+    method::gradient::{Distance, Layers},
+    nn::{discrepancy, loss},
 };
 
 use super::one_hot;
@@ -31,25 +32,6 @@ pub fn distribution_matching(topic: &Topic, engine: &Arc<dyn Engine>) {
 }
 
 /// The three published distances of gradients: by filter, squared, and by the angle of all.
-fn gradient_distances<'g>(network: &Network, real: Tensor<'g>, syn: Tensor<'g>) -> [(&'static str, Tensor<'g>); 3] {
-    let cosine = |a: Tensor<'g>, b: Tensor<'g>| {
-        let dot = (a * b).sum(&[1]);
-        let norms = a.safe_norm(&[1]) * b.safe_norm(&[1]);
-        (1.0 - dot / (norms.reshape(dot.shape()) + 1e-6)).sum_all()
-    };
-    let filters = network.table().params().iter().filter(|param| param.shape.rank() >= 2).map(|param| {
-        let rows = [param.shape.dim(0), param.shape.elements() / param.shape.dim(0)];
-        let [a, b] = [real, syn].map(|flat| network.table().get(flat, &param.name).reshape(rows));
-        cosine(a, b)
-    });
-    let whole = [1, network.table().len()];
-    [
-        ("ours", filters.reduce(|sum, term| sum + term).expect("a network has weights")),
-        ("mse", (real - syn).square().sum_all()),
-        ("cos", cosine(real.reshape(whole), syn.reshape(whole))),
-    ]
-}
-
 pub fn gradient_matching(topic: &Topic, engine: &Arc<dyn Engine>) {
     for case in topic.cases("arch") {
         let (g, mut trial) = (Graph::new(), Trial::new(topic, engine));
@@ -60,7 +42,13 @@ pub fn gradient_matching(topic: &Topic, engine: &Arc<dyn Engine>) {
         let syn_targets = one_hot(&g, &mut trial, &format!("{case}syn_label"), network.classes());
         let of = |x, targets| g.grad(loss::cross_entropy(network.forward(theta, x).logits, targets), &[theta])[0];
         let (g_real, g_syn) = (of(real, real_targets).stop_gradient(), of(syn, syn_targets));
-        for (name, distance) in gradient_distances(&network, g_real, g_syn) {
+        let distances = [
+            ("ours", Distance::Filters, Layers::Weights),
+            ("mse", Distance::Squared, Layers::All),
+            ("cos", Distance::Angle, Layers::All),
+        ];
+        for (name, distance, layers) in distances {
+            let distance = distance.between(network.table(), layers, g_real, g_syn).expect("a network has weights");
             trial.expect(&g, &format!("{case}{name}.distance"), distance);
             trial.expect(&g, &format!("{case}{name}.grad_syn"), g.grad(distance, &[syn])[0]);
         }
