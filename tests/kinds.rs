@@ -9,7 +9,7 @@ use attar::{
     Dataset, Distillation, Distilled, Recipe,
     data::{Images, container},
     engine::{Engine, reference::Reference},
-    method::{KINDS, Kind},
+    method::{KINDS, Kind, Needs},
     rng::Draws,
 };
 use pollster::block_on;
@@ -93,6 +93,36 @@ fn every_method_may_be_interrupted_anywhere() {
             assert_eq!(bytes(&finish(&mut resumed)), whole, "{} stopped after {unit} units", kind.name());
         }
     }
+}
+
+/// Model augmentation is a matter of the sight: every method that looks through networks has it.
+#[test]
+fn methods_look_through_early_perturbed_networks() {
+    let engine: Arc<dyn Engine> = Arc::new(Reference::f32());
+    let mut names = Vec::new();
+    for kind in KINDS {
+        let changes = ["sight.kind = { name = \"early\", epochs = 2 }", "sight.perturb = 0.09"];
+        let recipe = changes.iter().fold(recipe(*kind), |recipe, change| recipe.with(change).expect("a known key"));
+        if kind.needs(&recipe) != (Needs::Early { epochs: 2 }) {
+            continue;
+        }
+        names.push(kind.name());
+        let start = || Distillation::new(recipe.clone(), &data(), Arc::clone(&engine)).expect("the recipe fits");
+        let plain = bytes(&finish(&mut begin(*kind, &engine)));
+        let whole = finish(&mut start());
+        assert!(bytes(&whole) != plain, "{}: it sees other networks", kind.name());
+        let mut run = start();
+        let units = (0..).take_while(|_| block_on(run.advance()).expect("it goes on").is_some()).count();
+        for stop in [units / 2, units - 2] {
+            let mut run = start();
+            (0..stop).for_each(|_| drop(block_on(run.advance()).expect("it goes on")));
+            let checkpoint = block_on(run.checkpoint()).expect("it can be saved");
+            let mut resumed =
+                Distillation::resume(&checkpoint, &data(), Arc::clone(&engine)).expect("it can be resumed");
+            assert_eq!(bytes(&finish(&mut resumed)), bytes(&whole), "{} stopped after {stop} units", kind.name());
+        }
+    }
+    assert!(["ncfm", "idc"].iter().all(|name| names.contains(name)), "{names:?}");
 }
 
 #[test]
