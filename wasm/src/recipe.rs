@@ -21,7 +21,9 @@ export type MethodRecipe =
   | ({ name: "ncfm" } & NcfmRecipe)
   | { name: "dm" }
   | ({ name: "mmd" } & MmdRecipe)
-  | ({ name: "idm" } & IdmRecipe);
+  | ({ name: "idm" } & IdmRecipe)
+  | ({ name: "dc" | "dsa" | "idc" } & GradientRecipe)
+  | { name: "random" | "herding" | "k-center" };
 /** A kernel of features. */
 export type Kernel =
   | "linear"
@@ -30,11 +32,17 @@ export type Kernel =
 /** Where frequencies come from: a normal law, or the sampling network, trained by gradient ascent. */
 export type Sampling = "normal" | { name: "network"; lr: number; momentum: number };
 /** Where the parameters that a step looks through come from. */
-export type Parameters = "fresh" | "trained" | "between" | { name: "early"; epochs: number };
+export type Parameters =
+  | "fresh"
+  | "trained"
+  | "between"
+  | { name: "early"; epochs: number }
+  | { name: "queue"; first: number; most: number; every: number; trained: number; steps: number };
 /** Whether the network that is looked through learns between windows, and on which images. */
 export type InnerTraining =
   | "none"
-  | { name: "real" | "synthetic"; restart: number; steps: number; training: TrainingRecipe };
+  | { name: "real"; restart: number; batches: number; training: TrainingRecipe }
+  | { name: "synthetic"; restart: number; epochs: number; training: TrainingRecipe };
 /** An update rule with its constants. */
 export type Optimiser =
   | { name: "sgd"; momentum: number; weight_decay: number }

@@ -18,8 +18,8 @@
 //!
 //! - Any number of images per class: the published code has pairs of loops for six numbers and exits for others. Between
 //!   these the presets interpolate.
-//! - Canvases live in [0, 1] and are clamped there. DC's and DSA's live in normalised space without bounds, where their
-//!   rate is 0.1: a step of gradient descent there is worth one at rate 0.1 std^2 here.
+//! - Canvases live in [0, 1] and are clamped there. DC's and DSA's live in normalised space without bounds, so their
+//!   rate counts in the spread of the real images.
 //! - Noise to begin with is that of the range of pixels, for the same reason.
 //! - IDC compares at most 128 synthetic pictures in an update; here it is all of them.
 //! - The random numbers of siamese augmentation come from a stream of the run, not from the clock.
