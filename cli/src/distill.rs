@@ -25,7 +25,7 @@ use crate::{
     inspect::file_size,
     progress::{Goal, Meter},
     report::{Accuracies, Bytes, DistillReport, Seconds, Sizes},
-    run_dir::{RunDir, RunFile, Spent, Stage, refuse_taken},
+    run_dir::{Fingerprints, RunDir, RunFile, Spent, Stage, refuse_taken},
     signals::Signals,
     source,
 };
@@ -39,6 +39,7 @@ pub fn run(args: &DistillArgs, console: &Console) -> Result<()> {
         let (dir, mut run) = RunDir::open(path)?;
         change(&mut run, args);
         let room = Room::new(&run, console, &signals)?;
+        room.recognise(&mut run)?;
         run.engine = room.engine.name().into();
         return room.go_on(&dir, run);
     }
@@ -48,6 +49,7 @@ pub fn run(args: &DistillArgs, console: &Console) -> Result<()> {
     }
     let mut run = described(args)?;
     let room = Room::new(&run, console, &signals)?;
+    room.recognise(&mut run)?;
     run.engine = room.engine.name().into();
     let work = room.begin(&run)?;
     if args.explain {
@@ -66,6 +68,7 @@ fn described(args: &DistillArgs) -> Result<RunFile> {
         test: args.source.test.as_ref().map(source::SourceName::absolute),
         size: args.source.size(),
         pool: args.pool.as_deref().map(source::absolute),
+        images: None,
         engine: args.engine.clone().unwrap_or_else(|| "auto".into()),
         evaluate: !args.no_evaluate,
         time_budget: args.time_budget,
@@ -104,6 +107,16 @@ impl<'a> Room<'a> {
         let engine = block_on(engine::open(&run.engine))?;
         console.note(format!("distilling on {}, seed {}", engine.name(), run.recipe.seed));
         Ok(Room { console, signals, source, engine })
+    }
+
+    /// Makes sure that the images are those that the run began with, or remembers them if it begins now.
+    fn recognise(&self, run: &mut RunFile) -> Result<()> {
+        let found = Fingerprints::of(&self.source);
+        if let Some(known) = &run.images {
+            known.recognise(&found)?;
+        }
+        run.images = Some(found);
+        Ok(())
     }
 
     /// A run at its beginning. What cannot be worked with is refused here, baselines included.

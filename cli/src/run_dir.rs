@@ -20,7 +20,7 @@ use std::{
 };
 
 use attar::{
-    Distilled, Error, Phase, Recipe, Result, Settings,
+    Distilled, Error, Phase, Recipe, Result, Settings, Source,
     data::{png_grid, save_png, write_atomic},
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -39,6 +39,8 @@ pub struct RunFile {
     pub size: Option<usize>,
     /// The file that the pool was read from.
     pub pool: Option<PathBuf>,
+    /// What was read from source and test; `None` until it is.
+    pub images: Option<Fingerprints>,
     pub engine: String,
     pub evaluate: bool,
     pub time_budget: Option<Duration>,
@@ -55,6 +57,35 @@ fn write_recipe<S: Serializer>(recipe: &Recipe, serializer: S) -> std::result::R
 
 fn read_recipe<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Recipe, D::Error> {
     Recipe::of(&Settings::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+}
+
+/// Of images, labels and class names: what the rest of a run will read must be what it began with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fingerprints {
+    training: String,
+    test: String,
+}
+
+impl Fingerprints {
+    pub fn of(source: &Source) -> Fingerprints {
+        Fingerprints { training: source.train.fingerprint(), test: source.test.fingerprint() }
+    }
+
+    /// That `found` is not what the run began with.
+    ///
+    /// # Errors
+    /// [`Error::Data`] that says which images differ.
+    pub fn recognise(&self, found: &Fingerprints) -> Result<()> {
+        let what = match (self.training == found.training, self.test == found.test) {
+            (true, true) => return Ok(()),
+            (false, _) => "training images",
+            (true, false) => "test images",
+        };
+        Err(Error::Data(format!(
+            "these are not the {what} that the run began with, or their classes are called otherwise: put them back, or \
+             start the run again"
+        )))
+    }
 }
 
 /// Which part of the work comes next.
@@ -303,6 +334,7 @@ mod tests {
             test: Some(SourceName::Folder("/data/test".into())),
             size: Some(16),
             pool: None,
+            images: Some(Fingerprints { training: "a".into(), test: "b".into() }),
             engine: "cpu".into(),
             evaluate: true,
             time_budget: Some(Duration::from_millis(1500)),

@@ -71,8 +71,20 @@ fn other_images_are_not_resumed_with() {
     let line = [&["distill", "toy", "--no-evaluate", "--out=x"], TINY, LONG].concat();
     is_interrupted(&place.interrupt(&line, "INT", "pool: "), "attar distill --resume x");
     place.images("toy", &["across", "down"], 7);
-    place.attar(&["distill", "-q", "--resume", "x"]).fails(1, &["not the images", "same source"]);
+    place.attar(&["distill", "-q", "--resume", "x"]).fails(1, &["not the training images", "put them back"]);
     assert_eq!(place.names("x"), ["checkpoint.bin", "run.toml"]);
+}
+
+/// When the set is made, too: with two class names exchanged, every figure would be that of other classes.
+#[test]
+fn other_classes_are_not_evaluated_on() {
+    let place = Place::with_toy();
+    let line = [&["distill", "toy", "--out=x"], TINY, &["--repeats=50", "--set=evaluation.epochs=300"]].concat();
+    is_interrupted(&place.interrupt(&line, "INT", "distilled: "), "attar distill --resume x");
+    place.rename("toy/across", "toy/aside");
+    place.rename("toy/down", "toy/across");
+    place.rename("toy/aside", "toy/down");
+    place.attar(&["distill", "-q", "--resume", "x"]).fails(1, &["not the training images", "called otherwise"]);
 }
 
 #[test]

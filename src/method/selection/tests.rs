@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use pollster::block_on;
 
-use super::*;
 use crate::{Dataset, Distillation, Distilled, Pool, Recipe, data::Images, engine::reference::Reference, rng::Draws};
 
 /// Three classes of noise about a level of their own, of 12, 5 and 2 images, `[19, 2, 8, 8]`.
