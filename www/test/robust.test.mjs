@@ -176,7 +176,8 @@ function cancelAsSoonAsPossible() {
 
 /** A recipe that diverges. */
 const DIVERGING = {
-  method: { optimiser: { name: "sgd", momentum: 0.9, weight_decay: 0 }, lr: 1e3, loss_scale: 1e38 },
+  canvas: { units: "pixels", optimiser: { name: "sgd", momentum: 0.9, weight_decay: 0 }, lr: 1e3 },
+  method: { loss_scale: 1e38 },
 };
 
 test("a run that diverges gives what it had, and says so", async () => {

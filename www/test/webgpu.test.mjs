@@ -49,7 +49,8 @@ const SMALL = {
     recipe: {
       network: { width: 8, depth: 1 },
       pool: { networks: 1, epochs: 1, training: { augment: "none" } },
-      method: { frequencies: 64, augment: "none" },
+      real: { augment: "none" },
+      method: { frequencies: 64 },
     },
   },
   evaluate: { settings: { width: 8, mostSteps: 5, repeats: 1 } },

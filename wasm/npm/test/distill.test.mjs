@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import test from "node:test";
 
-import { distill, readDistilled, suitedRecipe } from "attar";
+import { distill, methods, readDistilled, suitedRecipe } from "attar";
 
 import { quick, stripes } from "./images.mjs";
 
@@ -131,12 +132,27 @@ test("the recipe suits the images", async () => {
   assert.equal(recipe.images_per_class, 10);
   assert.equal(recipe.method.name, "ncfm");
   assert.equal(recipe.real.batch, 20);
-  assert.equal(recipe.canvas.factor, 1, "ten canvases of four images would show more than there are");
+  assert.equal(recipe.canvas.factor, "auto", "the run chooses by the images");
   assert.equal(recipe.pool.timing, "alongside");
   const large = await suitedRecipe(stripes({ perClass: 80, size: 128 }));
-  assert.deepEqual([large.images_per_class, large.canvas.factor, large.real.batch], [10, 2, 32]);
+  assert.deepEqual([large.images_per_class, large.real.batch], [10, 32]);
   const changed = await suitedRecipe(images, undefined, { network: { width: 64 }, labels: "soft" });
   assert.deepEqual([changed.network.width, changed.network.norm, changed.labels], [64, "instance", "soft"]);
+});
+
+test("every method that is listed is declared, and distils", async () => {
+  const all = await methods();
+  assert.equal(all[0].name, "ncfm");
+  const types = await readFile(new URL("../dist/types/glue/attar.d.ts", import.meta.url), "utf8");
+  const union = types.slice(types.indexOf("export type MethodRecipe"), types.indexOf(";", types.indexOf("export type MethodRecipe")));
+  for (const { name, about, losses } of all) {
+    assert.ok(union.includes(`"${name}"`), `${name} is not in the type MethodRecipe`);
+    assert.match(about, /20\d\d/);
+    const set = await distill(images, { ...quick, recipe: { ...quick.recipe, method: { name } } }).result;
+    assert.equal(set.method, name);
+    assert.deepEqual(set.losses.names, losses);
+    assert.deepEqual(set.counts, [2, 2, 2]);
+  }
 });
 
 test("a set's recipe makes it again", async () => {

@@ -47,7 +47,7 @@ test("a checkpoint of other images is refused", async () => {
 });
 
 test("a run that diverges keeps its last good images", async () => {
-  const recipe = { ...quick.recipe, method: { ...quick.recipe.method, optimiser: { name: "sgd", momentum: 0.9, weight_decay: 0 }, frequency_scale: 1, lr: 1e3, loss_scale: 1e38 } };
+  const recipe = { ...quick.recipe, canvas: { units: "pixels", optimiser: { name: "sgd", momentum: 0.9, weight_decay: 0 }, lr: 1e3 }, method: { ...quick.recipe.method, frequency_scale: 1, loss_scale: 1e38 } };
   await assert.rejects(result({}, { recipe, iterations: 50 }), (error) => {
     assert.equal(error.code, "non-finite", error.message);
     assert.equal(error.kept.pixels.length, 6 * 16 * 16);
