@@ -102,10 +102,13 @@ impl Protocol {
     /// The protocol that a recipe asks for; what differs from the named one stands in its name.
     ///
     /// # Errors
-    /// [`Error::Recipe`] if there is no protocol of that name.
+    /// [`Error::Recipe`] if there is no protocol or network of that name, or the network has no width to choose.
     pub fn of(recipe: &Recipe) -> Result<Protocol> {
         let asked = &recipe.evaluation;
         let mut protocol = Protocol { micro_batch: recipe.micro_batch, ..Protocol::named(&asked.protocol)? };
+        if let Some(network) = &asked.network {
+            protocol = protocol.with_network(network.parse()?);
+        }
         if let Some(width) = asked.width {
             protocol.network.width = Some(width.max(1));
             protocol.name += &format!(", width {}", width.max(1));
@@ -120,12 +123,19 @@ impl Protocol {
                 protocol.name += &format!(", {what} {value}");
             }
         }
+        protocol.network.check()?;
         Ok(protocol)
     }
 
-    /// This protocol with another network, which then stands in its name.
+    /// This protocol with another network, which then stands in its name. One that is named as its own keeps its width,
+    /// unless it brings one.
     #[must_use]
     pub fn with_network(self, network: NetworkChoice) -> Protocol {
+        let own = (network.name == self.network.name).then_some(self.network.width).flatten();
+        let network = NetworkChoice { width: network.width.or(own), ..network };
+        if network == self.network {
+            return self;
+        }
         Protocol { name: format!("{}, {network}", self.name), network, ..self }
     }
 

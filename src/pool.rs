@@ -59,10 +59,13 @@ const SEAL: Seal = Seal { magic: b"ATTARP", versions: 1..=1 };
 
 impl PoolKey {
     /// The key of pools for this recipe and these images.
-    pub(crate) fn new(recipe: &Recipe, data: &Dataset) -> PoolKey {
+    ///
+    /// # Errors
+    /// [`Error::Recipe`] if there is no such network.
+    pub(crate) fn new(recipe: &Recipe, data: &Dataset) -> Result<PoolKey> {
         let image = image_size(data);
-        let network = recipe.network.architecture(image);
-        PoolKey { network, image, classes: data.classes().len(), fingerprint: data.fingerprint() }
+        let network = recipe.network.architecture(image)?;
+        Ok(PoolKey { network, image, classes: data.classes().len(), fingerprint: data.fingerprint() })
     }
 
     /// Refuses a pool of another network or of other images.
@@ -282,10 +285,10 @@ impl PoolRun {
     /// [`Error::Recipe`] if the network does not fit the images; errors of the engine.
     pub fn new(recipe: &Recipe, data: &Dataset, engine: Arc<dyn Engine>) -> Result<PoolRun> {
         let mut exec = Executor::new(engine);
-        let network = network_for(recipe.network.architecture(image_size(data)), data)?;
+        let network = network_for(recipe.network.architecture(image_size(data))?, data)?;
         write_real(&mut exec, data)?;
         let training = PoolTraining::new(&mut exec, recipe, &network, data, &data.normalisation())?;
-        Ok(PoolRun { exec, training, key: PoolKey::new(recipe, data) })
+        Ok(PoolRun { exec, training, key: PoolKey::new(recipe, data)? })
     }
 
     /// One unit of work: batches done and batches in all, or `None` when the pool is complete.

@@ -269,6 +269,20 @@ fn an_evaluation_is_told_its_network() {
 }
 
 #[test]
+fn a_recipe_names_the_network_of_its_evaluation() {
+    let changed = |setting: &str| Recipe::default().with(setting).expect("a known key");
+    let recipe = changed("evaluation.network=vgg11-bn").with("evaluation.width=16").expect("a known key");
+    let protocol = Protocol::of(&recipe).expect("a known protocol");
+    assert_eq!(protocol.name, "quick, vgg11-bn, width 16");
+    let network = NetworkChoice { width: Some(16), .."vgg11-bn".parse().expect("a known name") };
+    assert_eq!(protocol.network, network);
+    let own = Protocol::of(&changed("evaluation.network=convnet")).expect("a known protocol");
+    assert_eq!(own, Protocol::of(&Recipe::default()).expect("a known protocol"), "its width, not the published one");
+    let narrow = changed("evaluation.network=lenet").with("evaluation.width=8").expect("a known key");
+    assert!(matches!(Protocol::of(&narrow), Err(Error::Recipe(message)) if message.contains("no width")));
+}
+
+#[test]
 fn a_pool_has_no_batch_norm() {
     let recipe = recipe().with("network.norm=batch").expect("a norm");
     let refused = Distillation::new(recipe, &squares(1), engine()).err();

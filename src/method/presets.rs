@@ -3,6 +3,7 @@
 use super::{KINDS, Kind, Preset, kind};
 use crate::{
     error::{Error, Result},
+    nn::NetworkChoice,
     recipe::{InnerTraining, MethodRecipe, Parameters, Recipe},
     settings::Settings,
 };
@@ -102,6 +103,10 @@ impl Recipe {
     /// [`Error::Recipe`] with the key.
     pub fn checked_by(mut self, kind: &dyn Kind) -> Result<Recipe> {
         let own = kind.complete(&self.method.own())?;
+        self.network.check()?;
+        if let Some(network) = &self.evaluation.network {
+            network.parse::<NetworkChoice>()?;
+        }
         self.method = MethodRecipe::with_settings(kind.name(), &own);
         self.common_fault().map_or(Ok(self), |fault| Err(Error::Recipe(fault)))
     }
@@ -113,7 +118,6 @@ impl Recipe {
         let share = |key, value: f64| (key, value, (0.0..=1.0).contains(&value), "a share, 0 to 1");
         let mut numbers = vec![
             count("images_per_class", self.images_per_class),
-            count("network.width", self.network.width),
             count("pool.networks", self.pool.networks),
             count("pool.training.batch", self.pool.training.batch),
             count("real.batch", self.real.batch),

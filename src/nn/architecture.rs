@@ -156,6 +156,21 @@ impl NetworkChoice {
     /// # Errors
     /// [`Error::Recipe`] if there is no network of that name, or it has no width or norm to choose.
     pub fn architecture(&self, image: ImageSize) -> Result<Architecture> {
+        let found = self.published()?;
+        let width = self.width.or_else(|| found.width.map(|width| width(image))).unwrap_or(0);
+        Ok((found.make)(image, width, self.norm.unwrap_or(Norm::Instance)))
+    }
+
+    /// Whether there is such a network, whatever the images.
+    ///
+    /// # Errors
+    /// As [`NetworkChoice::architecture`].
+    pub fn check(&self) -> Result<()> {
+        self.published().map(drop)
+    }
+
+    /// The network of that name, if what is chosen can be.
+    fn published(&self) -> Result<&'static Published> {
         let found = published(&self.name)?;
         let no =
             |what: &str| Error::Recipe(format!("the network `{}` has no {what} to choose: leave it out", self.name));
@@ -165,8 +180,7 @@ impl NetworkChoice {
         if self.norm.is_some() && !found.normed {
             return Err(no("norm"));
         }
-        let width = self.width.or_else(|| found.width.map(|width| width(image))).unwrap_or(0);
-        Ok((found.make)(image, width, self.norm.unwrap_or(Norm::Instance)))
+        Ok(found)
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod factor;
 mod method;
+mod network;
 mod sight;
 mod training;
 
@@ -15,7 +16,6 @@ use serde::{Deserialize, Serialize};
 use crate::{
     error::Result,
     nn::{
-        Architecture, ImageSize, Norm, Pooling,
         augment::{Flavour, Strategy},
         optim::Optimiser,
     },
@@ -25,6 +25,7 @@ use crate::{
 pub use crate::micro_batch::MicroBatch;
 pub use factor::Factor;
 pub use method::MethodRecipe;
+pub use network::NetworkRecipe;
 pub use sight::{InnerTraining, Parameters, QueueRecipe, SightRecipe};
 pub use training::TrainingRecipe;
 
@@ -72,27 +73,6 @@ pub enum Labels {
     Hard,
     /// Class probabilities of each decoded picture, mean over the trained networks of the pool.
     Soft,
-}
-
-/// The network that distillation looks through.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(tsify::Tsify))]
-#[serde(deny_unknown_fields)]
-pub struct NetworkRecipe {
-    /// Blocks of the ConvNet; 0 takes the field's usual depth for the image size.
-    pub depth: usize,
-    /// Channels of each block.
-    pub width: usize,
-    pub norm: Norm,
-    pub pooling: Pooling,
-}
-
-impl NetworkRecipe {
-    /// The architecture for images of this size.
-    pub fn architecture(&self, image: ImageSize) -> Architecture {
-        let depth = if self.depth == 0 { Architecture::usual_depth(image.height.min(image.width)) } else { self.depth };
-        Architecture::ConvNet { depth, width: self.width, norm: self.norm, pooling: self.pooling }
-    }
 }
 
 /// The pool of networks, trained on the real set.
@@ -196,6 +176,9 @@ pub struct EvaluationRecipe {
     pub protocol: String,
     /// Networks trained on each set.
     pub repeats: usize,
+    /// Another network than the protocol's, one of [`Architecture::NAMES`](crate::nn::Architecture::NAMES), with `-bn` for batch norm.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<String>,
     /// Another width than the protocol's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub width: Option<usize>,
@@ -210,7 +193,8 @@ pub struct EvaluationRecipe {
 impl EvaluationRecipe {
     /// The protocol of this name as it stands.
     pub fn named(protocol: &str, repeats: usize) -> EvaluationRecipe {
-        EvaluationRecipe { protocol: protocol.into(), repeats, width: None, epochs: None, most_steps: None }
+        let protocol = protocol.into();
+        EvaluationRecipe { protocol, repeats, network: None, width: None, epochs: None, most_steps: None }
     }
 }
 

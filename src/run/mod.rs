@@ -95,7 +95,7 @@ impl Distillation {
         let mut exec = Executor::new(engine);
         let (facts, mut setting) = Facts::new(kind, recipe, data, exec.engine().limits())?;
         pool::write_real(&mut exec, data)?;
-        let key = PoolKey::new(&setting.recipe, data);
+        let key = PoolKey::new(&setting.recipe, data)?;
         let training = match needed_epochs(kind, &setting.recipe) {
             Some(epochs) => {
                 setting.recipe.pool.epochs = epochs;

@@ -31,7 +31,7 @@ impl Facts {
         if classes.len() < 2 {
             return Err(Error::Data(format!("there is only {} class: distillation needs at least 2", classes.len())));
         }
-        let network = pool::network_for(recipe.network.architecture(pool::image_size(data)), data)?;
+        let network = pool::network_for(recipe.network.architecture(pool::image_size(data))?, data)?;
         if let Some(class) = (0..classes.len()).find(|&class| data.of_class(class as u32).is_empty()) {
             let class = &classes[class];
             return Err(Error::Data(format!("class `{class}` has no training image: add some or remove it")));

@@ -68,7 +68,7 @@ pub struct Outcome {
 impl Course {
     fn new(set: TrainingSet, test: Dataset, settings: EvaluationSettings) -> Result<Course> {
         let EvaluationSettings { protocol, repeats, seed, width, epochs, most_steps, .. } = settings;
-        let evaluation = EvaluationRecipe { protocol, repeats, width, epochs, most_steps };
+        let evaluation = EvaluationRecipe { width, epochs, most_steps, ..EvaluationRecipe::named(&protocol, repeats) };
         let protocol = Protocol::of(&Recipe { evaluation, ..Recipe::default() })?;
         Ok(Course { protocol, set, test, repeats: repeats.max(1), seed })
     }

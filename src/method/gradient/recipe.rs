@@ -6,7 +6,6 @@ use super::{Distance, Layers};
 use crate::{
     method::Preset,
     nn::{
-        Norm, Pooling,
         augment::{Flavour, Sharing, Strategy},
         optim::Optimiser,
         schedule::Schedule,
@@ -81,7 +80,7 @@ fn dc(images_per_class: usize) -> Recipe {
         seed: 0,
         labels: Labels::Hard,
         micro_batch: MicroBatch::Automatic,
-        network: network(128),
+        network: NetworkRecipe::convnet(128),
         pool: pool(),
         canvas: CanvasRecipe {
             factor: Factor::Of(1),
@@ -148,7 +147,7 @@ fn dc_quick(images_per_class: usize) -> Recipe {
     let dc = dc(images_per_class);
     Recipe {
         iterations: 200,
-        network: network(32),
+        network: NetworkRecipe::convnet(32),
         canvas: few_steps(CanvasRecipe { init: Initialisation::Random, ..dc.canvas }),
         real: RealRecipe { batch: 64, ..dc.real },
         sight: on_synthetic(5.min(images_per_class), 5, lessons(0.05, "")),
@@ -175,7 +174,7 @@ fn idc_quick(images_per_class: usize) -> Recipe {
     let training = TrainingRecipe { batch: 64, schedule: Schedule::Constant, ..training };
     Recipe {
         iterations: 150,
-        network: network(32),
+        network: NetworkRecipe::convnet(32),
         canvas: few_steps(idc.canvas),
         sight: SightRecipe {
             inner: InnerTraining::Real { restart: 20, batches: 4, training },
@@ -212,10 +211,6 @@ fn lessons(lr: f64, operations: &str) -> TrainingRecipe {
         sharing: Sharing::PerImage,
         cutmix: 0.0,
     }
-}
-
-fn network(width: usize) -> NetworkRecipe {
-    NetworkRecipe { depth: 0, width, norm: Norm::Instance, pooling: Pooling::Average }
 }
 
 /// The pool is trained only if somebody asks for another sight or for soft labels.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     error::{Error, Result},
     method::Preset,
-    nn::{Norm, Pooling, augment::Flavour, frequency::Weights, optim::Optimiser},
+    nn::{augment::Flavour, frequency::Weights, optim::Optimiser},
     recipe::{
         CanvasRecipe, EvaluationRecipe, Factor, Initialisation, Labels, MethodRecipe, MicroBatch, NetworkRecipe,
         Parameters, PoolRecipe, PoolTiming, RealRecipe, Recipe, SightRecipe, TrainingRecipe, Units,
@@ -95,7 +95,7 @@ fn quick(images_per_class: usize) -> Recipe {
         seed: 0,
         labels: Labels::Hard,
         micro_batch: MicroBatch::Automatic,
-        network: NetworkRecipe { depth: 0, width: 32, norm: Norm::Instance, pooling: Pooling::Average },
+        network: NetworkRecipe::convnet(32),
         // Few epochs want a higher rate than the published sixty, and whole images. (How few: docs/defaults.md.)
         pool: PoolRecipe {
             networks: 2,
@@ -117,7 +117,7 @@ fn quick(images_per_class: usize) -> Recipe {
 fn published(images_per_class: usize) -> Recipe {
     Recipe {
         iterations: 20_000,
-        network: NetworkRecipe { depth: 0, width: 128, norm: Norm::Instance, pooling: Pooling::Average },
+        network: NetworkRecipe::convnet(128),
         pool: PoolRecipe { networks: 20, epochs: 60, timing: PoolTiming::Before, training: TrainingRecipe::pool() },
         canvas: canvas(),
         real: real(),

@@ -1,11 +1,8 @@
 //! The recipes that methods of selection start from.
 
-use crate::{
-    nn::{Norm, Pooling},
-    recipe::{
-        CanvasRecipe, EvaluationRecipe, Factor, Initialisation, Labels, MethodRecipe, NetworkRecipe, Parameters,
-        PoolRecipe, PoolTiming, Recipe, SightRecipe, TrainingRecipe,
-    },
+use crate::recipe::{
+    CanvasRecipe, EvaluationRecipe, Factor, Initialisation, Labels, MethodRecipe, NetworkRecipe, Parameters,
+    PoolRecipe, PoolTiming, Recipe, SightRecipe, TrainingRecipe,
 };
 
 /// A few small networks to look through; a minute on a laptop's CPU.
@@ -26,7 +23,7 @@ pub(in crate::method) fn quick(images_per_class: usize, method: MethodRecipe) ->
 /// One network of the field's width, trained as long as the field trains the networks of its pools.
 pub(in crate::method) fn published(images_per_class: usize, method: MethodRecipe) -> Recipe {
     Recipe {
-        network: NetworkRecipe { depth: 0, width: 128, norm: Norm::Instance, pooling: Pooling::Average },
+        network: NetworkRecipe::convnet(128),
         pool: PoolRecipe { networks: 1, epochs: 60, timing: PoolTiming::Before, training: TrainingRecipe::pool() },
         evaluation: EvaluationRecipe::named("vico", 20),
         ..quick(images_per_class, method)
