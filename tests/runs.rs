@@ -288,3 +288,54 @@ fn a_pool_has_no_batch_norm() {
     let refused = Distillation::new(recipe, &squares(1), engine()).err();
     assert!(matches!(refused, Some(Error::Recipe(message)) if message.contains("running statistics")));
 }
+
+/// The squares in colour: red as they are, green a sixteenth as bright, blue always the same.
+fn dim_squares() -> Dataset {
+    let grey = squares(1);
+    let pixels = grey.images().iter().flat_map(|image| {
+        let dim = image.iter().map(|pixel| pixel / 16);
+        image.iter().copied().chain(dim).chain([77; 64]).collect::<Vec<u8>>()
+    });
+    let images = Images::new(3, 8, 8, pixels.collect()).expect("three channels of 64 values");
+    Dataset::new(grey.classes().to_vec(), images, grey.labels().to_vec()).expect("labels fit")
+}
+
+#[test]
+fn canvases_move_by_the_spread_of_each_channel() {
+    let recipe = recipe().with("iterations=12").expect("a known key");
+    let data = dim_squares();
+    let before = attar::run::initial(&recipe, &data).expect("the recipe fits");
+    let after = finish(&mut Distillation::new(recipe, &data, engine()).expect("the recipe fits"));
+    let moved = |channel: usize| {
+        let planes = |set: &Distilled| -> Vec<f32> {
+            set.images_f32().chunks(64).skip(channel).step_by(3).flatten().copied().collect()
+        };
+        let (before, after) = (planes(&before), planes(&after));
+        before.iter().zip(&after).map(|(a, b)| (a - b).abs()).sum::<f32>() / before.len() as f32
+    };
+    let [bright, dim, constant] = [0, 1, 2].map(moved);
+    assert_eq!(constant, 0.0, "a channel that never changes stays");
+    assert!(bright > 0.01 && dim > 0.0 && dim < bright / 8.0, "{bright} {dim}");
+}
+
+#[test]
+fn a_class_with_few_images_shows_them_again() {
+    let all = squares(1);
+    let rows: Vec<u32> = (0..30).filter(|row| row % 3 != 2 || *row < 6).collect();
+    let few = all.select(&rows).expect("rows that are there");
+    let run = Distillation::new(recipe().with("images_per_class=2").expect("a known key"), &few, engine());
+    let mut run = run.expect("two images are enough");
+    assert!(
+        matches!(run.notices(), [notice] if notice.contains("`bottom` has 2 training images")),
+        "{:?}",
+        run.notices()
+    );
+    assert_eq!(finish(&mut run).counts(), [2, 2, 2]);
+}
+
+#[test]
+fn old_keys_are_refused_with_their_new_names() {
+    let message = Recipe::default().with("method.real_batch=8").expect_err("refused").to_string();
+    assert!(message.contains("`method.real_batch` is now `real.batch`"), "{message}");
+    assert!(Recipe::default().with("method.name=nothing").expect_err("refused").to_string().contains("ncfm, dm"));
+}
