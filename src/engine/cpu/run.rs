@@ -137,6 +137,8 @@ impl Executable for Loaded {
         self.commit(pointers, buffers)
     }
 
+    // A page has nobody to read it, and the texts would weigh on its download.
+    #[cfg(not(target_arch = "wasm32"))]
     fn explain(&self) -> Option<String> {
         let remark = |step: usize| match &self.kernels[step] {
             Ready::Node(node) => node.name(),

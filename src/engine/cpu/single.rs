@@ -80,6 +80,7 @@ impl Node {
     }
 
     /// How it is computed, for printed plans, where there is a choice.
+    #[cfg(not(target_arch = "wasm32"))]
     pub(super) fn name(&self) -> Option<String> {
         match &self.work {
             Work::Contraction(contraction) => Some(contraction.name()),

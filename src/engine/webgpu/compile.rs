@@ -15,6 +15,7 @@ const TARGET: Target = Target { longest_row: 4096, alignment: ALIGNMENT };
 
 /// A program as the device runs it: copies, dispatches, copies.
 pub(super) struct Compiled {
+    #[cfg_attr(target_arch = "wasm32", expect(dead_code, reason = "only explanations read it"))]
     pub plan: Plan,
     /// The kernels of each step.
     pub steps: Vec<Vec<Kernel>>,
@@ -45,6 +46,7 @@ impl Compiled {
     }
 
     /// The plan, then each step's shaders.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn explain(&self) -> String {
         let mut text = self.plan.to_string();
         for kernel in self.kernels() {

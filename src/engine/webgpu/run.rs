@@ -1,6 +1,8 @@
 //! Runs: what is queued for one call of a program.
 
-use super::{buffer::Storage, compile::Compiled, load::Loaded, queue::Commands, settle::Transfer, shader::CALL_WORDS};
+#[cfg(not(target_arch = "wasm32"))]
+use super::compile::Compiled;
+use super::{buffer::Storage, load::Loaded, queue::Commands, settle::Transfer, shader::CALL_WORDS};
 use crate::{
     engine::{Buffer, Executable, Scalars, check_run},
     error::Result,
@@ -43,6 +45,8 @@ impl Executable for Loaded {
         self.gpu.check()
     }
 
+    // A page has nobody to read it, and the texts would weigh on its download.
+    #[cfg(not(target_arch = "wasm32"))]
     fn explain(&self) -> Option<String> {
         Some(Compiled::new(&self.program, self.gpu.caps()).explain())
     }
