@@ -1,11 +1,16 @@
 //! What can be typed: the flags of each command, and how they become a recipe.
 
-use std::{path::PathBuf, time::Duration};
+use std::{ffi::OsStr, path::PathBuf, time::Duration};
 
-use attar::{Error, Recipe, Settings, method::KINDS, settings::Value};
+use attar::{
+    Error, Recipe, Settings,
+    method::KINDS,
+    nn::{Architecture, NetworkChoice},
+    settings::Value,
+};
 use clap::{
-    ArgAction, Parser, Subcommand, ValueEnum,
-    builder::{PossibleValue, PossibleValuesParser},
+    Arg, ArgAction, Command as ClapCommand, Parser, Subcommand, ValueEnum,
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
 };
 
 use crate::{
@@ -48,6 +53,8 @@ pub enum Command {
     Distill(Box<DistillArgs>),
     /// Train networks on a distilled set and test them on real images
     Evaluate(EvaluateArgs),
+    /// Judge several distilled sets in the same way, beside random real images
+    Compare(CompareArgs),
     /// Show what is in a distilled set
     Inspect(InspectArgs),
     /// Write the images of a distilled set as PNG
@@ -69,6 +76,9 @@ pub struct DistillArgs {
     /// Distilled images of each class
     #[arg(long, visible_alias = "ipc", value_name = "N", help_heading = "Recipe")]
     pub images_per_class: Option<usize>,
+    /// The network that distillation looks through, as published unless --set says otherwise [default: the recipe's]
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(Architecture::NAMES), help_heading = "Recipe")]
+    pub network: Option<String>,
     /// Passes over all classes [default: the recipe's; with a time budget as many as it allows]
     #[arg(long, value_name = "N", help_heading = "Recipe")]
     pub iterations: Option<usize>,
@@ -101,8 +111,8 @@ pub struct DistillArgs {
     pub force: bool,
     /// Go on with an interrupted run; everything but engine, budget and evaluation is as it was
     #[arg(long, value_name = "DIR", conflicts_with_all = [
-        "SourceArgs", "RecipeArgs", "images_per_class", "iterations", "protocol", "repeats", "pool", "out", "force",
-        "explain",
+        "SourceArgs", "RecipeArgs", "images_per_class", "network", "iterations", "protocol", "repeats", "pool", "out",
+        "force", "explain",
     ])]
     pub resume: Option<PathBuf>,
 }
@@ -156,6 +166,9 @@ pub struct EvaluateArgs {
     /// How the set is judged: quick, ncfm or vico [default: as in FILE's recipe]
     #[arg(long, value_name = "NAME")]
     pub protocol: Option<String>,
+    /// The network that is trained, as published; with -bn for batch norm [default: the protocol's]
+    #[arg(long, value_name = "NAME", value_parser = NetworkParser)]
+    pub network: Option<NetworkChoice>,
     /// Networks trained on each set [default: as in FILE's recipe]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub repeats: Option<u32>,
@@ -165,6 +178,53 @@ pub struct EvaluateArgs {
     /// Where to run, one of `attar engines`
     #[arg(long, value_name = "NAME", default_value = "auto")]
     pub engine: String,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct CompareArgs {
+    /// Distilled sets of the same classes and image size, as `attar distill` writes
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The source of the test images: its test half, or what was held out when the sets were distilled from it
+    #[arg(long, value_name = "SOURCE")]
+    pub test: SourceName,
+    /// The real training images: random ones and all of them are judged, too
+    #[arg(long, value_name = "SOURCE")]
+    pub train: Option<SourceName>,
+    /// The networks that are trained, with commas between; -bn for batch norm [default: the protocol's]
+    #[arg(long, value_name = "NAMES", value_parser = NetworkParser, value_delimiter = ',')]
+    pub networks: Vec<NetworkChoice>,
+    /// How the sets are judged: quick, ncfm or vico [default: as in the files' recipes]
+    #[arg(long, value_name = "NAME")]
+    pub protocol: Option<String>,
+    /// Networks of each name trained on each set [default: as in the files' recipes]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub repeats: Option<u32>,
+    /// Decides every random choice [default: the first FILE's]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..1 << 63))]
+    pub seed: Option<u64>,
+    /// Where to run, one of `attar engines`
+    #[arg(long, value_name = "NAME", default_value = "auto")]
+    pub engine: String,
+    /// A folder for compare.md, compare.json and compare.svg
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// What the accuracies are plotted over
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t, requires = "out")]
+    pub over: Over,
+    /// Replace the results that are in the folder
+    #[arg(long, requires = "out")]
+    pub force: bool,
+}
+
+/// The horizontal axis of a comparison's plot.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Over {
+    /// The size of the files
+    #[default]
+    Bytes,
+    /// The number of images
+    Images,
 }
 
 #[derive(Debug, clap::Args)]
@@ -238,6 +298,7 @@ impl DistillArgs {
     pub fn recipe(&self) -> Result<Recipe> {
         let named = [
             ("images_per_class", self.images_per_class.map(|n| n.to_string())),
+            ("network.name", self.network.clone()),
             ("iterations", self.iterations.map(|n| n.to_string())),
             ("evaluation.protocol", self.protocol.clone()),
             ("evaluation.repeats", self.repeats.map(|n| n.to_string())),
@@ -264,6 +325,23 @@ fn presets() -> PossibleValuesParser {
         }
     }
     found.into()
+}
+
+/// Reads networks that are trained to judge a set: those of the registry, and each that has norms with batch norm.
+#[derive(Debug, Clone)]
+struct NetworkParser;
+
+impl TypedValueParser for NetworkParser {
+    type Value = NetworkChoice;
+
+    fn parse_ref(&self, command: &ClapCommand, arg: Option<&Arg>, value: &OsStr) -> Result<NetworkChoice, clap::Error> {
+        let parse = |text: &str| text.parse::<NetworkChoice>();
+        parse.parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(Architecture::NAMES.iter().map(PossibleValue::new)))
+    }
 }
 
 impl RecipeArgs {
@@ -413,9 +491,33 @@ mod tests {
 
     #[test]
     fn flags_reach_the_recipe() {
-        let recipe = recipe(&["--ipc", "2", "--protocol", "vico", "--repeats", "1"]);
+        let recipe = recipe(&["--ipc", "2", "--protocol", "vico", "--repeats", "1", "--network", "vgg11"]);
         assert_eq!((recipe.images_per_class, recipe.evaluation.repeats), (2, 1));
         assert_eq!(recipe.evaluation.protocol, "vico");
+        assert_eq!((recipe.network.name.as_str(), recipe.network.width), ("vgg11", 0), "as published");
+    }
+
+    #[test]
+    fn a_network_has_settings_of_its_own() {
+        assert_eq!(recipe(&["--network", "vgg11", "--set", "network.width=16"]).network.width, 16);
+        assert_eq!(recipe(&["--network", "convnet"]).network.width, recipe(&[]).network.width, "the recipe's already");
+        for setting in ["width=8", "norm=group", "depth=2", "pooling=max"] {
+            let what = setting.split('=').next().unwrap();
+            let message = usage(&["--network", "lenet", "--set", &format!("network.{setting}")]);
+            assert!(message.contains(&format!("no {what} to choose")), "{message}");
+        }
+    }
+
+    #[test]
+    fn networks_are_those_of_the_registry() {
+        let evaluate = |name| Args::try_parse_from(["attar", "evaluate", "x", "--test", "y", "--network", name]);
+        for name in Architecture::NAMES.into_iter().chain(["resnet18-bn"]) {
+            assert!(evaluate(name).is_ok(), "{name}");
+        }
+        for name in ["resnet19", "lenet-bn"] {
+            assert!(evaluate(name).unwrap_err().to_string().contains("resnet-ap10"), "{name}");
+        }
+        assert!(distill(&["--network", "resnet19"]).is_err());
     }
 
     #[test]

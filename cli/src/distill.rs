@@ -18,7 +18,7 @@ use pollster::block_on;
 use crate::{
     args::DistillArgs,
     console::Console,
-    evaluate::{Baselines, Judge},
+    evaluate::{self, Baselines, Judge},
     explain,
     failure::{Failure, Result},
     format,
@@ -100,7 +100,7 @@ impl<'a> Room<'a> {
     fn new(run: &RunFile, console: &'a Console, signals: &'a Signals) -> Result<Room<'a>> {
         if run.evaluate {
             // A mistake in its name should not come to light after the distillation.
-            Protocol::of(&run.recipe).map_err(|error| Failure::Usage(error.to_string()))?;
+            evaluate::protocol(&run.recipe)?;
         }
         let source = run.source.read_with_test(run.test.as_ref(), run.size, run.recipe.seed)?;
         console.note(source::describe(&source));

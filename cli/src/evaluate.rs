@@ -8,6 +8,7 @@ use attar::{
     engine::{self, Engine},
     evaluate::{TrainingSet, random_real},
     method,
+    nn::NetworkChoice,
     recipe::EvaluationRecipe,
     run,
 };
@@ -19,19 +20,20 @@ use crate::{
     failure::{Failure, Result},
     format,
     progress::{Goal, Meter},
+    real::RealImages,
     report::{Accuracies, EvaluateReport, Figure, Sizes},
     signals::Signals,
-    source::SourceName,
 };
 
 pub fn run(args: &EvaluateArgs, console: &Console) -> Result<()> {
     let signals = Signals::watch()?;
     let set = Distilled::load(&args.file)?;
     let seed = args.seed.unwrap_or(set.seed);
-    let recipe = changed_recipe(args, &set);
-    let protocol = Protocol::of(&recipe).map_err(|error| Failure::Usage(error.to_string()))?;
-    let real = RealImages::read(args, &set)?;
-    let baselines = real.train.as_ref().map(|train| Baselines::of_file(train, &set, seed)).transpose()?;
+    let recipe = changed_recipe(args, &set)?;
+    let protocol = protocol(&recipe)?;
+    let real = RealImages::read(&args.test, args.train.as_ref(), &[(&args.file, &set)])?;
+    let train = real.train.as_ref().filter(|_| args.train.is_some());
+    let baselines = train.map(|train| Baselines::of_file(train, &set, seed)).transpose()?;
     let judge = Judge {
         console,
         signals: &signals,
@@ -52,13 +54,13 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<()> {
         protocol: judge.protocol.name,
         accuracy,
     };
-    let whole = real.train.as_ref().map_or(0, Dataset::len);
+    let whole = train.map_or(0, Dataset::len);
     let sizes = Sizes { per_class: format::span(&set.counts()), test: real.test.len(), whole };
     console.result(&report, &accuracy.table(&report.protocol, &sizes))
 }
 
 /// The file's own recipe with the flags' changes to how it is judged.
-fn changed_recipe(args: &EvaluateArgs, set: &Distilled) -> Recipe {
+fn changed_recipe(args: &EvaluateArgs, set: &Distilled) -> Result<Recipe> {
     let mut recipe = Recipe::of(&set.recipe).unwrap_or_else(|_| Recipe::default());
     let evaluation = &mut recipe.evaluation;
     if let Some(protocol) = args.protocol.as_ref().filter(|protocol| **protocol != evaluation.protocol) {
@@ -68,37 +70,30 @@ fn changed_recipe(args: &EvaluateArgs, set: &Distilled) -> Recipe {
     if let Some(repeats) = args.repeats {
         evaluation.repeats = repeats as usize;
     }
-    recipe
-}
-
-/// The real images that an evaluation needs, with the classes of the distilled set.
-struct RealImages {
-    test: Dataset,
-    train: Option<Dataset>,
-}
-
-impl RealImages {
-    /// Where a folder has no test half of its own, the images held out are those that the distilled set has never seen: if
-    /// it was made from this source, its seed and size tell which.
-    fn read(args: &EvaluateArgs, set: &Distilled) -> LibraryResult<RealImages> {
-        let size = (set.height == set.width).then_some(set.height);
-        let whole = |name: &SourceName| name.read(size, set.seed);
-        let read_test = || args.test.read_test(set.channels, set.height, set.width);
-        let (test, train) = match &args.train {
-            Some(train) if train.absolute() == args.test.absolute() => {
-                let source = whole(train)?;
-                (source.test, Some(source.train))
-            }
-            Some(train) => (read_test()?, Some(whole(train)?.train)),
-            // A source that cannot be read in both halves may still hold a set of test images.
-            None => match whole(&args.test) {
-                Ok(source) if source.train.fingerprint() == set.fingerprint => (source.test, None),
-                _ => (read_test()?, None),
-            },
-        };
-        let train = train.map(|train| train.with_classes(&set.classes)).transpose()?;
-        Ok(RealImages { test: test.with_classes(&set.classes)?, train })
+    match &args.network {
+        Some(network) => judged_by(recipe, network),
+        None => Ok(recipe),
     }
+}
+
+/// The recipe judged by another network. A width that was chosen for one of another name means nothing for it.
+///
+/// # Errors
+/// [`Failure::Usage`] if the recipe's protocol is none.
+pub fn judged_by(mut recipe: Recipe, network: &NetworkChoice) -> Result<Recipe> {
+    let before = protocol(&recipe)?.network;
+    let evaluation = &mut recipe.evaluation;
+    evaluation.network = Some(network.to_string());
+    evaluation.width = evaluation.width.filter(|_| before.name == network.name);
+    Ok(recipe)
+}
+
+/// The protocol of a recipe, whose name somebody typed.
+///
+/// # Errors
+/// [`Failure::Usage`] if there is none of that name.
+pub fn protocol(recipe: &Recipe) -> Result<Protocol> {
+    Protocol::of(recipe).map_err(|error| Failure::Usage(error.to_string()))
 }
 
 /// What a distilled set is compared with.
@@ -181,7 +176,8 @@ impl Judge<'_> {
         Ok(Accuracies { distilled, random: Some(random), initial, whole: Some(whole) })
     }
 
-    fn accuracy(&self, title: &'static str, set: &TrainingSet) -> Result<Figure> {
+    /// The accuracy of networks trained on one set, which progress is told of under this title.
+    pub fn accuracy(&self, title: impl Into<String>, set: &TrainingSet) -> Result<Figure> {
         let engine = Arc::clone(&self.engine);
         let mut evaluation = Evaluation::new(&self.protocol, set, self.test, self.repeats, self.seed, engine)?;
         let mut meter = Meter::new(self.console, title);

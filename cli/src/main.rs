@@ -5,6 +5,7 @@
 
 mod args;
 mod bench;
+mod compare;
 mod console;
 mod distill;
 mod engines;
@@ -16,6 +17,7 @@ mod format;
 mod inspect;
 mod pool;
 mod progress;
+mod real;
 mod report;
 mod run_dir;
 mod sample;
@@ -51,6 +53,7 @@ fn run(command: &Command, console: &Console) -> Result<()> {
     match command {
         Command::Distill(args) => distill::run(args, console),
         Command::Evaluate(args) => evaluate::run(args, console),
+        Command::Compare(args) => compare::run(args, console),
         Command::Inspect(args) => inspect::run(args, console),
         Command::Export(args) => export::run(args, console),
         Command::Pool(args) => pool::run(args, console),

@@ -12,7 +12,7 @@ const LINE_INTERVAL: Duration = Duration::from_secs(10);
 /// Shows the progress of one piece of work. Dropping it takes the bar away.
 pub struct Meter<'a> {
     console: &'a Console,
-    title: &'static str,
+    title: String,
     bar: Option<ProgressBar>,
     start: Instant,
     /// What was done already when the work began or was resumed: that is none of its speed.
@@ -22,12 +22,13 @@ pub struct Meter<'a> {
 
 impl<'a> Meter<'a> {
     /// A meter for a piece of work.
-    pub fn new(console: &'a Console, title: &'static str) -> Meter<'a> {
+    pub fn new(console: &'a Console, title: impl Into<String>) -> Meter<'a> {
+        let title = title.into();
         let bar = console.is_live().then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
             let style = ProgressStyle::with_template("{prefix:>12} [{bar:30}] {msg}");
             bar.set_style(style.expect("the template is sound").progress_chars("=> "));
-            bar.with_prefix(title)
+            bar.with_prefix(title.clone())
         });
         Meter { console, title, bar, start: Instant::now(), first: None, last_line: None }
     }
@@ -52,9 +53,9 @@ impl<'a> Meter<'a> {
     }
 
     /// Takes the bar away and says how it ended.
-    pub fn finish(self, summary: &str) {
+    pub fn finish(mut self, summary: &str) {
         let took = format::seconds(self.start.elapsed().as_secs_f64());
-        let (console, title) = (self.console, self.title);
+        let (console, title) = (self.console, std::mem::take(&mut self.title));
         drop(self);
         console.note(format!("{title}: {summary} in {took}"));
     }

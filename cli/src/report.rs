@@ -34,7 +34,7 @@ pub struct EvaluateReport {
 }
 
 /// How long each part took.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Seconds {
     pub pool: f64,
     pub distill: f64,
@@ -42,7 +42,7 @@ pub struct Seconds {
 }
 
 /// How large the data are.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Bytes {
     /// The files of the source.
     pub source: u64,
@@ -104,12 +104,17 @@ impl Accuracies {
         ];
         let rows: Vec<(String, String)> =
             rows.into_iter().filter_map(|(label, figure)| Some((label, figure?.to_string()))).collect();
-        let networks = match self.distilled.repeats {
-            1 => "1 network".into(),
-            repeats => format!("{repeats} networks each, mean ± deviation"),
-        };
-        format!("accuracy on {test} test images (protocol {protocol}; {networks})\n{}", format::table(&rows))
+        format!("{}\n{}", heading(*test, protocol, self.distilled.repeats), format::table(&rows))
     }
+}
+
+/// How the accuracies below it were measured, in a line.
+pub fn heading(test: usize, protocol: &str, repeats: usize) -> String {
+    let networks = match repeats {
+        1 => "1 network".into(),
+        repeats => format!("{repeats} networks each, mean ± deviation"),
+    };
+    format!("accuracy on {test} test images (protocol {protocol}; {networks})")
 }
 
 impl DistillReport {

@@ -1,0 +1,135 @@
+//! Distilled sets side by side.
+
+mod common;
+
+use common::{Place, TINY};
+use serde_json::Value;
+
+const ENGINE: &str = "--engine=reference:f32";
+
+/// A place with `x`, an image a class, and `y`, two with soft labels, distilled from the same images of `toy`.
+fn with_two() -> Place {
+    let place = Place::with_toy();
+    place.distill(&["--out=x", "--seed=7"]).well();
+    place.distill(&["--out=y", "--seed=7", "--ipc=2", "--set=labels=soft", "--no-evaluate"]).well();
+    place
+}
+
+fn compare(place: &Place, more: &[&str]) -> common::Ran {
+    place.attar(&[&["compare", "x/distilled.attar", "y/distilled.attar", ENGINE], more].concat())
+}
+
+#[test]
+fn sets_are_judged_alike_and_as_by_themselves() {
+    let place = with_two();
+    let known = place.json("x/result.json");
+    let line = ["--json", "--test=toy", "--train=toy", "--networks=convnet,mlp", "--out=c"];
+    let told = compare(&place, &line).json();
+    assert_eq!(place.names("c"), ["compare.json", "compare.md", "compare.svg"]);
+    assert_eq!(place.json("c/compare.json"), told);
+    assert_eq!((&told["protocol"], &told["test_images"]), (&known["protocol"], &2.into()));
+    assert_eq!(told["networks"][1]["protocol"], "quick, mlp, epochs 4", "the width was for another network");
+    let [x, y] = [0, 1].map(|index| &told["sets"][index]);
+    let result = |set: &Value| set["results"][0].clone();
+    for (here, there) in [("accuracy", "distilled"), ("hard", "distilled"), ("random", "random")] {
+        assert_eq!(result(x)[here], known["accuracy"][there], "{here}");
+    }
+    assert_eq!(told["whole"]["accuracy"][0], known["accuracy"]["whole"]);
+    let mean = |value: &Value| value["mean"].as_f64().unwrap();
+    for set in [x, y] {
+        for (network, result) in set["results"].as_array().unwrap().iter().enumerate() {
+            let over_random = mean(&result["accuracy"]) - mean(&result["random"]);
+            assert_eq!(result["improvement_over_random"], over_random);
+            let lost = mean(&told["whole"]["accuracy"][network]) - mean(&result["hard"]);
+            assert_eq!(result["hard_label_recovery"], lost);
+        }
+    }
+    assert_eq!((&x["labels"], &y["labels"]), (&"hard".into(), &"soft".into()));
+    assert_eq!((&x["name"], &x["images"], &y["images"]), (&"x".into(), &2.into(), &4.into()));
+    assert_eq!(x["bytes"], known["bytes"]["file"]);
+    let spent = known["seconds"]["pool"].as_f64().unwrap() + known["seconds"]["distill"].as_f64().unwrap();
+    assert_eq!(x["seconds"]["distill"], spent);
+
+    let svg = place.text("c/compare.svg");
+    assert!(svg.starts_with("<svg xmlns=") && svg.ends_with("</svg>\n"), "{svg}");
+    let markdown = place.text("c/compare.md");
+    for words in ["| set | labels |", "| x | hard | 2 |", "| y | soft | 4 |", "| whole set |", "(compare.svg)", "IOR"] {
+        assert!(markdown.contains(words), "no `{words}` in {markdown}");
+    }
+    compare(&place, &line).fails(1, &["c", "--force"]);
+}
+
+#[test]
+fn hard_labels_are_judged_by_themselves() {
+    let place = with_two();
+    // As the soft set would be judged if it had never had soft labels.
+    place.distill(&["--out=z", "--seed=7", "--ipc=2", "--no-evaluate"]).well();
+    let line = ["compare", "--json", ENGINE, "--test=toy", "y/distilled.attar", "z/distilled.attar"];
+    let told = place.attar(&line).json();
+    let result = |index: usize| told["sets"][index]["results"][0].clone();
+    assert_eq!(result(0)["hard"], result(1)["accuracy"]);
+    assert_eq!(result(1)["hard"], result(1)["accuracy"]);
+}
+
+#[test]
+fn real_images_are_those_that_are_known() {
+    let place = with_two();
+    let whole_and_random = |more: &[&str]| {
+        let told = compare(&place, &[&["--json"], more].concat()).json();
+        (told["whole"].is_object(), told["sets"][0]["random"].is_object())
+    };
+    assert_eq!(whole_and_random(&["--test=toy"]), (false, true), "the rest of what the sets were distilled from");
+    place.images("new", &["across", "down"], 3);
+    assert_eq!(whole_and_random(&["--test=new"]), (false, false), "all of them are test images");
+    place.images("halves/train", &["across", "down"], 4);
+    place.images("halves/test", &["across", "down"], 2);
+    assert_eq!(whole_and_random(&["--test=halves"]), (false, true), "its other half");
+    assert_eq!(whole_and_random(&["--test=new", "--train=halves"]), (true, true));
+    let ran = compare(&place, &["--test=new"]).well();
+    assert!(ran.stderr.contains("give some with --train"), "{ran:?}");
+    assert!(ran.stdout.starts_with("accuracy on 6 test images (protocol quick, width 8, epochs 4; 1 network)\n"));
+}
+
+#[test]
+fn what_cannot_be_compared_is_named() {
+    let place = with_two();
+    place.images("others", &["left", "right"], 6);
+    let line = ["distill", "others", "--out=z", "--no-evaluate", "--seed=7"];
+    place.attar(&[&line[..], TINY].concat()).well();
+    compare(&place, &["--test=toy", "z/distilled.attar"]).fails(1, &["z/distilled.attar has the classes left, right"]);
+    let elsewhere = ["distill", "toy", "--size=12", "--out=s", "--no-evaluate", "--seed=7"];
+    place.attar(&[&elsewhere[..], TINY].concat()).well();
+    let sizes = ["s/distilled.attar has images of 12 x 12", "instead of 16 x 16"];
+    compare(&place, &["--test=toy", "s/distilled.attar"]).fails(1, &sizes);
+    place.distill(&["--out=w", "--seed=8", "--no-evaluate"]).well();
+    let parts = ["w/distilled.attar and x/distilled.attar", "different parts of toy"];
+    compare(&place, &["--test=toy", "w/distilled.attar"]).fails(1, &parts);
+    place.distill(&["--out=v", "--seed=7", "--no-evaluate", "--set=evaluation.epochs=5"]).well();
+    compare(&place, &["--test=toy", "v/distilled.attar"]).fails(2, &["v/distilled.attar", "epochs 5", "--protocol"]);
+    compare(&place, &["--test=toy", "--networks=mlp,mlp"]).fails(2, &["mlp twice"]);
+    compare(&place, &["--test=toy", "--networks=mlp,vgg11"]).fails(1, &["vgg11", "too small"]);
+    compare(&place, &["--test=toy", "missing.attar"]).fails(1, &["missing.attar"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_comparison_writes_nothing() {
+    let place = with_two();
+    let line = ["compare", "x/distilled.attar", "--test=toy", "--protocol=ncfm", "--engine=cpu", "--out=c"];
+    let ran = place.interrupt(&line, "INT", "x: ");
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(130), ""), "{ran:?}");
+    assert!(ran.stderr.contains("nothing was written") && place.names("c").is_empty(), "{ran:?}");
+}
+
+#[test]
+fn networks_are_chosen_by_name() {
+    let place = Place::with_toy();
+    place.distill(&["--network=mlp", "--out=x", "--no-evaluate"]).well();
+    let recipe: toml::Table = place.text("x/recipe.toml").parse().unwrap();
+    assert_eq!(recipe["network"]["name"].as_str(), Some("mlp"));
+    let line = ["evaluate", "x/distilled.attar", ENGINE, "--test=toy", "--json", "--network"];
+    let told = |network| place.attar(&[&line[..], &[network]].concat()).json()["protocol"].clone();
+    assert_eq!(told("mlp"), "quick, mlp, epochs 4");
+    assert_eq!(told("convnet"), "quick, width 8, epochs 4", "the protocol's own");
+    place.distill(&["--network=lenet", "--out=y"]).fails(2, &["no width to choose"]);
+}
