@@ -2,7 +2,8 @@
 //!
 //! A window is a number of updates that share a network. When one opens, the parameters come from where
 //! [`SightRecipe`](crate::recipe::SightRecipe) says and are perhaps perturbed; or the network of the window before has
-//! learnt some batches more (a *lesson* each) and serves on.
+//! learnt some batches more (a *lesson* each) and serves on; or one is taken from a queue of networks that have lessons of
+//! their own.
 
 mod inner;
 mod perturb;
