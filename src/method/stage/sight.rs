@@ -61,6 +61,9 @@ impl Setting {
             programs.push(perturb::program(self)?);
         }
         programs.extend(inner::programs(self)?);
+        if let Parameters::Queue(_) = self.recipe.sight.kind {
+            programs.extend(queue::programs(self)?);
+        }
         Ok(programs)
     }
 

@@ -14,6 +14,7 @@ use crate::{
     graph::Kind,
     nn::schedule::Schedule,
     pool::PIXELS,
+    program::Program,
     recipe::{QueueRecipe, TrainingRecipe},
     streams::Use,
     train::{Course, Tally, Trainer, TrainingDraws, one_hot},
@@ -85,24 +86,46 @@ struct Learnt {
     batches: Vec<u64>,
 }
 
-impl Queue {
-    pub(super) fn new(exec: &mut Executor, setting: &Setting, recipe: QueueRecipe) -> Result<Queue> {
+/// What the networks learn from.
+struct Lessons {
+    /// `[n, classes]`.
+    targets: Vec<f32>,
+    training: TrainingRecipe,
+}
+
+impl Lessons {
+    fn of(setting: &Setting) -> Lessons {
         // How long a network will learn is not known.
-        let settings = TrainingRecipe { schedule: Schedule::Constant, ..setting.recipe.pool.training.clone() };
-        let course = Course {
+        let training = TrainingRecipe { schedule: Schedule::Constant, ..setting.recipe.pool.training.clone() };
+        Lessons { targets: one_hot(&setting.real_labels(), setting.classes()), training }
+    }
+
+    fn course<'c>(&'c self, setting: &'c Setting) -> Course<'c> {
+        Course {
             name: "sight.queue.training",
             images: PIXELS,
-            targets: &one_hot(&setting.real_labels(), setting.classes()),
+            targets: &self.targets,
             channels: &setting.normalisation,
             network: &setting.network,
-            settings: &settings,
+            settings: &self.training,
             epochs: 1,
             micro_batch: setting.recipe.micro_batch,
             seed: setting.recipe.seed,
             draws: DRAWS,
             tally: Tally::LossAndHits,
-        };
-        let trainer = Trainer::new(exec, &course)?;
+        }
+    }
+}
+
+/// The programs of the networks' training.
+pub(super) fn programs(setting: &Setting) -> Result<Vec<Program>> {
+    Trainer::plan(&Lessons::of(setting).course(setting), Kind::Pixels, setting.limits)
+}
+
+impl Queue {
+    /// An empty queue. Its programs are loaded already.
+    pub(super) fn new(exec: &mut Executor, setting: &Setting, recipe: QueueRecipe) -> Result<Queue> {
+        let trainer = Trainer::new(exec, &Lessons::of(setting).course(setting))?;
         let windows = setting.recipe.iterations.div_ceil(setting.recipe.real.refresh) as u64;
         let rooms = recipe.joined(windows.saturating_sub(1)).min(recipe.most);
         let queue = Queue { trainer, recipe, seed: setting.recipe.seed, rooms, learnt: Learnt::default() };
