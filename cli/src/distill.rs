@@ -218,7 +218,7 @@ impl<'a> Room<'a> {
         }
         dir.complete()?;
         let (test, whole) = (self.source.test.len(), self.source.train.len());
-        let sizes = Sizes { per_class: format::span(&set.counts()), test, whole };
+        let sizes = Sizes::of(set, test, whole);
         self.console.result(&report, &report.text(&sizes, &dir.grid().display().to_string()))
     }
 

@@ -18,7 +18,6 @@ use crate::{
     args::EvaluateArgs,
     console::Console,
     failure::{Failure, Result},
-    format,
     progress::{Goal, Meter},
     real::RealImages,
     report::{Accuracies, EvaluateReport, Figure, Sizes},
@@ -55,7 +54,7 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<()> {
         accuracy,
     };
     let whole = train.map_or(0, Dataset::len);
-    let sizes = Sizes { per_class: format::span(&set.counts()), test: real.test.len(), whole };
+    let sizes = Sizes::of(&set, real.test.len(), whole);
     console.result(&report, &accuracy.table(&report.protocol, &sizes))
 }
 

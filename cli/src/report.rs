@@ -1,6 +1,6 @@
 //! What came out, for people and for programs.
 
-use attar::Accuracy;
+use attar::{Accuracy, Distilled, recipe::Labels};
 use serde::{Deserialize, Serialize};
 
 use crate::format;
@@ -75,8 +75,18 @@ pub struct Figure {
 pub struct Sizes {
     /// Images of the distilled set, in words.
     pub per_class: String,
+    /// Of the distilled set; what it is compared with has hard ones.
+    pub labels: Labels,
     pub test: usize,
     pub whole: usize,
+}
+
+impl Sizes {
+    /// Those of a distilled set beside a number of test images and all training images.
+    pub fn of(set: &Distilled, test: usize, whole: usize) -> Sizes {
+        let labels = if set.soft.is_some() { Labels::Soft } else { Labels::Hard };
+        Sizes { per_class: format::span(&set.counts()), labels, test, whole }
+    }
 }
 
 impl From<&Accuracy> for Figure {
@@ -95,11 +105,15 @@ impl std::fmt::Display for Figure {
 impl Accuracies {
     /// A heading and a line for each accuracy.
     pub fn table(&self, protocol: &str, sizes: &Sizes) -> String {
-        let Sizes { per_class, test, whole } = sizes;
+        let Sizes { per_class, labels, test, whole } = sizes;
+        let (own, others) = match labels {
+            Labels::Hard => ("", ""),
+            Labels::Soft => (", soft labels", ", hard labels"),
+        };
         let rows = [
-            (format!("  distilled, {per_class} a class"), Some(self.distilled)),
-            (format!("  random real, {per_class} a class"), self.random),
-            ("  un-optimised initialisation".into(), self.initial),
+            (format!("  distilled, {per_class} a class{own}"), Some(self.distilled)),
+            (format!("  random real, {per_class} a class{others}"), self.random),
+            (format!("  un-optimised initialisation{others}"), self.initial),
             (format!("  whole set, {whole} images"), self.whole),
         ];
         let rows: Vec<(String, String)> =
@@ -122,13 +136,12 @@ impl DistillReport {
     pub fn text(&self, sizes: &Sizes, picture: &str) -> String {
         let Bytes { source, file } = self.bytes;
         let ratio = source as f64 / (file as f64).max(1.0);
+        // What selects does not iterate.
+        let iterations = if self.iterations > 0 { format!("{} iterations, ", self.iterations) } else { String::new() };
         let rows = [
             ("size", format!("{} -> {} ({ratio:.0} times smaller)", format::bytes(source), format::bytes(file))),
             ("time", self.seconds.text()),
-            (
-                "made by",
-                format!("{}, {} iterations, seed {}, on {}", self.method, self.iterations, self.seed, self.engine),
-            ),
+            ("made by", format!("{}, {iterations}seed {}, on {}", self.method, self.seed, self.engine)),
             ("file", self.file.clone()),
             ("picture", picture.into()),
         ];
@@ -177,7 +190,7 @@ mod tests {
 
     #[test]
     fn people_get_aligned_columns() {
-        let sizes = Sizes { per_class: "10".into(), test: 2000, whole: 10_000 };
+        let sizes = Sizes { per_class: "10".into(), labels: Labels::Hard, test: 2000, whole: 10_000 };
         let expected = "\
 accuracy on 2000 test images (protocol quick; 3 networks each, mean ± deviation)
   distilled, 10 a class        0.7500 ± 0.0100
@@ -192,6 +205,11 @@ file     out/x/distilled.attar
 picture  out/x/grid.png
 ";
         assert_eq!(report().text(&sizes, "out/x/grid.png"), expected);
+        let soft = report().text(&Sizes { labels: Labels::Soft, ..sizes }, "out/x/grid.png");
+        assert!(
+            soft.contains("distilled, 10 a class, soft labels")
+                && soft.contains("random real, 10 a class, hard labels")
+        );
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod distribution;
 pub mod gradient;
 pub mod ncfm;
 mod presets;
+pub mod rded;
 pub mod rounds;
 pub mod selection;
 pub mod stage;
@@ -39,6 +40,7 @@ pub const KINDS: &[&dyn Kind] = &[
     &coreset::RANDOM,
     &coreset::HERDING,
     &coreset::K_CENTER,
+    &rded::RdedKind,
 ];
 
 /// A method before it runs.

@@ -21,8 +21,9 @@ pub fn summed_cross_entropy<'g>(logits: Tensor<'g>, targets: Tensor<'g>, weights
     (rows_cross_entropy(logits, targets) * weights).sum_all()
 }
 
+/// `- sum_c targets[i, c] log softmax(logits)[i, c]` of each row, `[n]`.
 #[track_caller]
-fn rows_cross_entropy<'g>(logits: Tensor<'g>, targets: Tensor<'g>) -> Tensor<'g> {
+pub fn rows_cross_entropy<'g>(logits: Tensor<'g>, targets: Tensor<'g>) -> Tensor<'g> {
     -(targets * logits.log_softmax()).sum(&[1])
 }
 

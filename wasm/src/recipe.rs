@@ -23,7 +23,8 @@ export type MethodRecipe =
   | ({ name: "mmd" } & MmdRecipe)
   | ({ name: "idm" } & IdmRecipe)
   | ({ name: "dc" | "dsa" | "idc" } & GradientRecipe)
-  | { name: "random" | "herding" | "k-center" };
+  | { name: "random" | "herding" | "k-center" }
+  | ({ name: "rded" } & RdedRecipe);
 /** A kernel of features. */
 export type Kernel =
   | "linear"

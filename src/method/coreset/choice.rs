@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn centres_begin_in_the_middle_and_go_to_the_corners() {
-        let corners = [[0.0, 0.0], [4.0, 0.1], [0.2, 4.0], [4.0, 4.3], [2.0, 2.0], [2.1, 2.2]];
+        let corners = [[0.0, 0.0], [4.0, 0.1], [0.2, 4.0], [4.0, 4.3], [2.0, 2.0], [2.1, 2.4]];
         assert_eq!(k_center(&corners.concat(), 2, 5), [4, 3, 0, 1, 2]);
     }
 
