@@ -1,6 +1,6 @@
 //! The `.attar` file: a distilled set on disk.
 //!
-//! It is sealed as every file of Attar is (magic `ATTAR\0`, version, body, CRC-32); what the body means, [`v2`] and [`v3`]
+//! It is sealed as every file of Attar is (magic `ATTAR\0`, version, body, CRC-32); what the body means, `v2` and `v3`
 //! say. postcard, of which bodies are made, does not describe itself, so that what a body is made of never changes once
 //! released: a new format gets a new file beside the old one, and `tests/golden` keeps an example of each.
 

@@ -1,7 +1,7 @@
 //! Distribution matching: the canvases of a class move until their features, seen through many networks, are distributed
 //! like those of real images of the class.
 //!
-//! The methods of the family differ in what they compare ([`Comparison`]), in the networks, and in whether the networks
+//! The methods of the family differ in what they compare (`Comparison`), in the networks, and in whether the networks
 //! are to know the class of the canvases. Where published code is an accident, all of them do the sound thing:
 //!
 //! - Every class has its own optimiser state; that of the published code is one for all, which for SGD is the same.

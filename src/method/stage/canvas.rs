@@ -121,7 +121,7 @@ impl Canvases {
     /// Makes the buffers and writes what the run starts from, one slice of `[ipc, c, h, w]` values a class.
     ///
     /// # Errors
-    /// [`Error::Limit`] or [`Error::OutOfMemory`] from the engine.
+    /// [`Error::Limit`](crate::Error::Limit) or [`Error::OutOfMemory`](crate::Error::OutOfMemory) from the engine.
     pub fn new(exec: &mut Executor, setting: &Setting, values: &[Vec<f32>]) -> Result<Canvases> {
         exec.load(setting.keep_program()?)?;
         let shape = setting.network.image().batch(setting.recipe.images_per_class);

@@ -1,6 +1,6 @@
 //! What methods share: the engine's programs and buffers of a run ([`Stage`]), the facts that programs are traced from
-//! ([`Setting`]), and three rooms: the [canvases](canvas), the [real images](real) and the [sight](sight), which is the
-//! network that a step looks through.
+//! ([`Setting`]), and three rooms: [`canvas`], what is stored and moves; [`real`], the images it is compared with; and
+//! [`sight`], the network that a step looks through.
 
 pub mod canvas;
 pub mod factor;
