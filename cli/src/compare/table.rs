@@ -159,9 +159,9 @@ mod tests {
         let expected = "\
 accuracy on 2000 test images (protocol quick; 2 networks each, mean ± deviation)
 set        labels  images    bytes  network          accuracy      hard labels      random real      IOR      HLR  distilled in  judged in
-dm         hard       100  68.0 kB  convnet   0.7500 ± 0.0100  0.7500 ± 0.0100  0.7000 ± 0.0100  +0.0500  +0.1000          61 s      4.0 s
+dm         hard       100  68.0 kB  convnet   0.7500 ± 0.0100  0.7500 ± 0.0100  0.7000 ± 0.0100  +0.0500  +0.1000    1 min 01 s      4.0 s
                                     resnet18  0.6500 ± 0.0100  0.6500 ± 0.0100  0.6750 ± 0.0100  -0.0250  +0.1500
-rded       soft        10  7.00 kB  convnet   0.6000 ± 0.0100  0.5500 ± 0.0100  0.5000 ± 0.0100  +0.1000  +0.3000                     4.0 s
+rded       soft        10  7.00 kB  convnet   0.6000 ± 0.0100  0.5500 ± 0.0100  0.5000 ± 0.0100  +0.1000  +0.3000                    4.0 s
                                     resnet18  0.5000 ± 0.0100  0.4500 ± 0.0100  0.4000 ± 0.0100  +0.1000  +0.3500
 whole set           10000           convnet   0.8500 ± 0.0100                                                                         20 s
                                     resnet18  0.8000 ± 0.0100
@@ -170,7 +170,7 @@ IOR, improvement over random: the accuracy less that of as many random real imag
 HLR, hard-label recovery: the accuracy of the whole set less that with hard labels; less is better
 ";
         let text = text(&report());
-        assert_eq!(text, expected.replace("        61 s", "  1 min 01 s"), "{text}");
+        assert_eq!(text, expected, "{text}");
     }
 
     #[test]
