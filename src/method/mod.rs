@@ -201,3 +201,14 @@ pub fn completed<T: Serialize + DeserializeOwned>(
 ) -> Result<Settings> {
     Settings::of(&checked(own.read().map_err(|error| Error::Recipe(format!("method.{error}")))?)?)
 }
+
+/// The settings of a method that has none of its own.
+///
+/// # Errors
+/// [`Error::Recipe`] with the first key.
+pub fn no_settings(own: &Settings) -> Result<Settings> {
+    match own.entries().first() {
+        None => Ok(Settings::default()),
+        Some((key, _)) => Err(Error::Recipe(format!("method.{key}: this method has no settings of its own"))),
+    }
+}

@@ -221,7 +221,7 @@ mod tests {
             |file| file.shape = [u32::MAX; 4],
             |file| file.shape[0] += 1,
             |file| file.details_bytes = u32::MAX,
-            |file| file.soft = Soft::Images(file.pixels),
+            |file| file.soft = Soft::Images(&file.pixels[..file.pixels.len() / 2]),
             |file| file.coding = Coding::U8 as u32,
         ];
         assert!(changes.into_iter().all(|change| matches!(with(change), Err(Misread::Damaged))));

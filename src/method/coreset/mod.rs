@@ -12,11 +12,9 @@
 
 mod choice;
 
-use serde::{Deserialize, Serialize};
-
 use self::choice::{herding, k_center};
 use super::{
-    Kind, Method, Needs, Preset, Setting, Stage, completed,
+    Kind, Method, Needs, Preset, Setting, Stage, no_settings,
     selection::{self, Candidate, Crop, Selection, Selector},
     stage::{
         Sight,
@@ -80,11 +78,6 @@ enum Choice {
     KCenter,
 }
 
-/// A core-set has no settings of its own.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct CoresetRecipe {}
-
 fn quick(choice: Choice, images_per_class: usize) -> Recipe {
     selection::quick(images_per_class, named(choice))
 }
@@ -122,7 +115,7 @@ impl Kind for CoresetKind {
     }
 
     fn complete(&self, own: &Settings) -> Result<Settings> {
-        completed(own, Ok::<CoresetRecipe, _>)
+        no_settings(own)
     }
 
     fn programs(&self, setting: &Setting) -> Result<Vec<Program>> {

@@ -3,25 +3,17 @@
 //! The mean feature of the canvases of a class comes near to that of real images of it, seen through networks that are
 //! drawn anew for each window and never trained.
 
-use serde::{Deserialize, Serialize};
-
-use super::{Comparison, MATCHING, Matching, named, published as common, quick as common_quick};
+use super::{Comparison, MATCHING, Matching, published as common, quick as common_quick};
 use crate::{
     error::Result,
-    method::{Kind, Method, Preset, Setting, Stage, completed},
+    method::{Kind, Method, Preset, Setting, Stage, no_settings},
     program::Program,
-    recipe::{CanvasRecipe, Parameters, Recipe, SightRecipe},
+    recipe::{CanvasRecipe, MethodRecipe, Parameters, Recipe, SightRecipe},
     settings::Settings,
 };
 
 /// DM in the registry.
 pub struct DmKind;
-
-/// Settings of DM: it has none of its own.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(tsify::Tsify))]
-#[serde(deny_unknown_fields, default)]
-pub struct DmRecipe {}
 
 const LOSSES: &[&str] = &[MATCHING];
 
@@ -48,7 +40,7 @@ impl Kind for DmKind {
     }
 
     fn complete(&self, own: &Settings) -> Result<Settings> {
-        completed(own, Ok::<DmRecipe, _>)
+        no_settings(own)
     }
 
     fn programs(&self, setting: &Setting) -> Result<Vec<Program>> {
@@ -63,7 +55,7 @@ impl Kind for DmKind {
 fn quick(images_per_class: usize) -> Recipe {
     Recipe {
         sight: SightRecipe::plain(Parameters::Fresh),
-        method: named("dm", &DmRecipe {}),
+        method: MethodRecipe::with_settings("dm", &Settings::default()),
         ..common_quick(images_per_class)
     }
 }
@@ -75,7 +67,7 @@ fn published(images_per_class: usize) -> Recipe {
     Recipe {
         canvas: CanvasRecipe { lr: rate, ..common.canvas.clone() },
         sight: SightRecipe::plain(Parameters::Fresh),
-        method: named("dm", &DmRecipe {}),
+        method: MethodRecipe::with_settings("dm", &Settings::default()),
         ..common
     }
 }

@@ -16,7 +16,7 @@ mod programs;
 #[cfg(test)]
 mod tests;
 
-pub use dm::{DmKind, DmRecipe};
+pub use dm::DmKind;
 pub use idm::{IdmKind, IdmRecipe};
 pub use mmd::{MmdKind, MmdRecipe};
 

@@ -36,6 +36,7 @@ use crate::{
     recipe::Recipe,
     rng::Draws,
     settings::Settings,
+    sorted::insert_by_key,
     streams::Use,
 };
 
@@ -143,12 +144,16 @@ fn crop(draws: &mut Draws, image: ImageSize, least: f64) -> Crop {
 /// The places of `count` crops: the best of each image by its loss, then the second best, and so on. `losses` are those
 /// of `crops` crops an image.
 fn best(losses: &[f32], crops: usize, count: usize) -> Vec<usize> {
+    // Cross-entropies are not negative, and bits of such floats are ordered as they are.
+    let order = |place: usize| losses[place].abs().to_bits();
     let mut ranked = Vec::with_capacity(losses.len());
-    for (image, losses) in losses.chunks(crops).enumerate() {
-        let mut order: Vec<usize> = (0..losses.len()).collect();
-        order.sort_by(|&a, &b| losses[a].total_cmp(&losses[b]));
-        ranked.extend(order.into_iter().enumerate().map(|(rank, crop)| (rank, losses[crop], image * crops + crop)));
+    for first in (0..losses.len()).step_by(crops) {
+        let mut own = Vec::with_capacity(crops);
+        (first..losses.len().min(first + crops))
+            .for_each(|place| insert_by_key(&mut own, place, |&place| order(place)));
+        for (rank, place) in own.into_iter().enumerate() {
+            insert_by_key(&mut ranked, (rank, place), |&(rank, place)| (rank, order(place)));
+        }
     }
-    ranked.sort_by(|(rank, loss, _), (other_rank, other, _)| rank.cmp(other_rank).then(loss.total_cmp(other)));
-    ranked.into_iter().take(count).map(|(_, _, place)| place).collect()
+    ranked.into_iter().take(count).map(|(_, place)| place).collect()
 }

@@ -25,6 +25,7 @@ use crate::{
     error::{Error, Result},
     graph::Kind,
     program::Program,
+    sorted::SortedSet,
 };
 pub(super) use pictures::LOOK;
 pub use pictures::{Candidate, Crop};
@@ -65,9 +66,7 @@ pub trait Selector: Send + Sync {
 /// [`Error::Shape`] if the settings do not fit together.
 pub(super) fn programs(selector: &dyn Selector, setting: &Setting) -> Result<Vec<Program>> {
     let mut programs: Vec<Program> = selector.program(setting)?.into_iter().collect();
-    let mut counts = counts(selector, setting);
-    counts.sort_unstable();
-    counts.dedup();
+    let counts: SortedSet<usize> = counts(selector, setting).into_iter().collect();
     for count in counts {
         programs.push(setting.canvases_program(count)?);
     }
