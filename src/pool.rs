@@ -74,9 +74,11 @@ impl PoolKey {
     /// [`Error::Recipe`] that says which.
     pub(crate) fn accept(&self, pool: &Pool) -> Result<()> {
         let there = &pool.architecture;
-        let (held, needed) = (there.networks(), self.networks());
-        if held != needed {
-            return Err(Error::Recipe(format!("the pool holds {held}, but this run needs {needed}: train another")));
+        if (&there.network, there.image, there.classes) != (&self.network, self.image, self.classes) {
+            let (held, needed) = (there.networks(), self.networks());
+            return Err(Error::Recipe(format!(
+                "the pool holds networks ({held}) of another kind than this run needs ({needed}): train another"
+            )));
         }
         if there.fingerprint != self.fingerprint {
             return Err(Error::Recipe(
@@ -89,7 +91,8 @@ impl PoolKey {
     /// What networks it holds, in words.
     fn networks(&self) -> String {
         let ImageSize { channels, height, width } = self.image;
-        format!("{:?} for {channels}x{height}x{width} images of {} classes", self.network, self.classes)
+        let network = self.network.in_words();
+        format!("{network}, for {channels}x{height}x{width} images of {} classes", self.classes)
     }
 }
 

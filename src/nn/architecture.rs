@@ -76,6 +76,20 @@ impl Architecture {
         NetworkChoice { width, ..name.parse()? }.architecture(image)
     }
 
+    /// What it is called in messages: its name and width, and the depth of a ConvNet.
+    pub(crate) fn in_words(&self) -> String {
+        let (name, width) = match *self {
+            Architecture::ConvNet { depth, width, .. } => return format!("convnet, depth {depth}, width {width}"),
+            Architecture::Mlp { width } => ("mlp", width),
+            Architecture::LeNet => return "lenet".into(),
+            Architecture::AlexNet { width } => ("alexnet", width),
+            Architecture::Vgg11 { width, .. } => ("vgg11", width),
+            Architecture::ResNet18 { width, .. } => ("resnet18", width),
+            Architecture::ResNetAp10 { width, .. } => ("resnet-ap10", width),
+        };
+        format!("{name}, width {width}")
+    }
+
     /// The field's standard: instance norm, average pooling.
     pub fn convnet(depth: usize, width: usize) -> Architecture {
         Architecture::ConvNet { depth, width, norm: Norm::Instance, pooling: Pooling::Average }

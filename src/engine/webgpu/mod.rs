@@ -21,6 +21,7 @@ mod run;
 mod settle;
 mod shader;
 mod single;
+mod source;
 mod task;
 #[cfg(test)]
 mod tests;

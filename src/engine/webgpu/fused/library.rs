@@ -1,16 +1,17 @@
 //! Functions that kernels call, and numbers that WGSL has no literals for.
 
 use crate::{
+    engine::webgpu::source::wgsl,
     graph::{Law, Reduce, Unary},
     sorted::SortedMap,
 };
 
-const EXP: &str = include_str!("../wgsl/exp.wgsl");
-const TANH: &str = include_str!("../wgsl/tanh.wgsl");
-const LOG: &str = include_str!("../wgsl/log.wgsl");
-const TRIG: &str = include_str!("../wgsl/trig.wgsl");
-const PHILOX: &str = include_str!("../wgsl/random.wgsl");
-const NORMAL: &str = include_str!("../wgsl/normal.wgsl");
+const EXP: &str = wgsl!("../wgsl/exp.wgsl");
+const TANH: &str = wgsl!("../wgsl/tanh.wgsl");
+const LOG: &str = wgsl!("../wgsl/log.wgsl");
+const TRIG: &str = wgsl!("../wgsl/trig.wgsl");
+const PHILOX: &str = wgsl!("../wgsl/random.wgsl");
+const NORMAL: &str = wgsl!("../wgsl/normal.wgsl");
 
 /// What a kernel has called so far.
 #[derive(Debug, Default, Clone)]

@@ -1,13 +1,13 @@
 //! Affine bilinear sampling and its transpose.
 
 use crate::{
-    engine::webgpu::{index::unravel, shader::Kernel, task::Task},
+    engine::webgpu::{index::unravel, shader::Kernel, source::wgsl, task::Task},
     graph::Border,
     shape::Shape,
 };
 
-const SAMPLE: &str = include_str!("../wgsl/sample.wgsl");
-const TRANSPOSE: &str = include_str!("../wgsl/sample_transpose.wgsl");
+const SAMPLE: &str = wgsl!("../wgsl/sample.wgsl");
+const TRANSPOSE: &str = wgsl!("../wgsl/sample_transpose.wgsl");
 
 /// A kernel over all pixels of `pixels`, with the indices n, c, row and column declared; `input` is what is sampled
 /// and `output` what comes of it.
