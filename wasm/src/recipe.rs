@@ -150,7 +150,6 @@ pub struct MethodInfo {
     name: &'static str,
     /// One sentence, with the paper.
     about: &'static str,
-    presets: Vec<&'static str>,
     /// Names of the losses that it tells; none of a method that selects images.
     losses: &'static [&'static str],
 }
@@ -158,12 +157,7 @@ pub struct MethodInfo {
 /// Every method, the default one first.
 #[wasm_bindgen(unchecked_return_type = "MethodInfo[]")]
 pub fn methods() -> Result<JsValue> {
-    let info = |kind: &&'static dyn Kind| MethodInfo {
-        name: kind.name(),
-        about: kind.about(),
-        presets: kind.presets().iter().map(|preset| preset.name).collect(),
-        losses: kind.losses(),
-    };
+    let info = |kind: &&'static dyn Kind| MethodInfo { name: kind.name(), about: kind.about(), losses: kind.losses() };
     object(&KINDS.iter().map(info).collect::<Vec<_>>())
 }
 

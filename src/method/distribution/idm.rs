@@ -78,7 +78,7 @@ impl Kind for IdmKind {
     }
 
     fn about(&self) -> &'static str {
-        "Improved distribution matching: mean features agree in a queue of networks that learn, which are to know the class too (Zhao et al., CVPR 2023)"
+        "Improved distribution matching: mean features agree in networks that learn and are to know the class (Zhao et al., CVPR 2023)"
     }
 
     fn presets(&self) -> &'static [Preset] {

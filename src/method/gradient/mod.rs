@@ -61,7 +61,7 @@ pub static DC: GradientKind = GradientKind {
 /// Dataset condensation with siamese augmentation.
 pub static DSA: GradientKind = GradientKind {
     name: "dsa",
-    about: "Differentiable siamese augmentation: DC with one random change for real and synthetic images alike (Zhao and Bilen, ICML 2021)",
+    about: "Differentiable siamese augmentation: DC with the same change to real and synthetic images (Zhao and Bilen, ICML 2021)",
     presets: recipe::DSA,
     own: GradientRecipe::DC,
 };
@@ -69,7 +69,7 @@ pub static DSA: GradientKind = GradientKind {
 /// IDC.
 pub static IDC: GradientKind = GradientKind {
     name: "idc",
-    about: "Efficient parameterisation: gradients agree, several pictures share a canvas, the network learns from real images (Kim et al., ICML 2022)",
+    about: "Efficient condensation: DC with several pictures a canvas and networks that learn from real images (Kim et al., ICML 2022)",
     presets: recipe::IDC,
     own: GradientRecipe::IDC,
 };
