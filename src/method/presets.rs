@@ -164,3 +164,63 @@ fn renamed(settings: &Settings) -> Option<Error> {
     let (old, new) = RENAMED.iter().find(|(old, _)| has(old))?;
     Some(Error::Recipe(format!("`{old}` is now `{new}`: write that")))
 }
+
+#[cfg(all(test, feature = "toml"))]
+mod tests {
+    use super::*;
+    use crate::{
+        method::ncfm::{NcfmRecipe, Sampling},
+        nn::optim::Optimiser,
+        recipe::MicroBatch,
+    };
+
+    #[test]
+    fn presets_survive_toml() {
+        for kind in KINDS {
+            for preset in kind.presets() {
+                let recipe = (preset.recipe)(7);
+                let text = recipe.settings().unwrap().to_toml();
+                assert_eq!(Recipe::of(&Settings::from_toml(&text).unwrap()).unwrap(), recipe, "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn assignments_reach_nested_keys() {
+        let recipe = Recipe::default().with("real.refresh=9").unwrap().with("evaluation.protocol=vico").unwrap();
+        assert_eq!((recipe.real.refresh, recipe.evaluation.protocol.as_str()), (9, "vico"));
+        let sampled = recipe.with("method.sampling={name=\"network\", lr=1e-3, momentum=0.5}").unwrap();
+        assert!(matches!(sampled.method.read::<NcfmRecipe>().unwrap().sampling, Sampling::Network { .. }));
+        let changes = Settings::from_toml("[canvas.optimiser]\nname = \"sgd\"\nmomentum = 0.5\nweight_decay = 0.0");
+        let descended = recipe.merged(&changes.unwrap()).unwrap();
+        assert_eq!(descended.canvas.optimiser, Optimiser::Sgd { momentum: 0.5, weight_decay: 0.0 });
+        assert_eq!(recipe.with("micro_batch=32").unwrap().micro_batch, MicroBatch::Images(32));
+        assert_eq!(recipe.with("micro_batch=auto").unwrap().micro_batch, MicroBatch::Automatic);
+    }
+
+    #[test]
+    fn another_method_begins_with_its_own_settings() {
+        let bare = Recipe::default().with("method=mmd").unwrap();
+        assert_eq!(bare.method, Recipe::named("mmd").unwrap().method);
+        let tabled = Recipe::default().with("method={name=\"idm\", classification=3.0}").unwrap();
+        assert_eq!(tabled.method.own().entries().len(), 1);
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let message = |assignment: &str| Recipe::default().with(assignment).unwrap_err().to_string();
+        assert!(message("network.widht=3").contains("widht"));
+        assert!(message("network").contains("key=value"));
+        assert!(message("real.batch=0").contains("at least 1"));
+        assert!(message("canvas.lr=-1.0").contains("positive"));
+        assert!(message("canvas.averaging=1.5").contains("a share, 0 to 1"));
+        assert!(message("canvas.factor=0").contains("at least 1"));
+        assert!(message("canvas.factor=some").contains("\"auto\""));
+        assert!(message("method.frequency_scale=0.0").contains("positive"));
+        assert!(message("method.no=1").contains("method."));
+        assert!(message("micro_batch=0").contains("at least 1"));
+        assert!(message("micro_batch=1.5").contains("\"auto\""));
+        assert!(message("images_per_class=many").contains("images_per_class"));
+        assert!(message("seed=-1").contains("seed"));
+    }
+}
