@@ -44,18 +44,17 @@ impl Default for MmdRecipe {
 impl MmdRecipe {
     /// Refuses numbers that no run can work with.
     fn checked(self) -> Result<MmdRecipe> {
-        let fault = match &self.kernel {
-            Kernel::Gaussian { bandwidths } if bandwidths.is_empty() => {
-                Some("method.kernel.bandwidths is empty: give at least one".to_owned())
+        let sound = match &self.kernel {
+            Kernel::Gaussian { bandwidths } => {
+                !bandwidths.is_empty() && bandwidths.iter().all(|width| width.is_finite() && *width > 0.0)
             }
-            Kernel::Gaussian { bandwidths } => bandwidths
-                .iter()
-                .find(|bandwidth| !(bandwidth.is_finite() && **bandwidth > 0.0))
-                .map(|bandwidth| format!("method.kernel.bandwidths has {bandwidth}: give positive numbers")),
-            Kernel::Polynomial { degree: 0 } => Some("method.kernel.degree is 0: give it at least 1".to_owned()),
-            Kernel::Linear | Kernel::Polynomial { .. } => None,
+            Kernel::Polynomial { degree } => *degree > 0,
+            Kernel::Linear => true,
         };
-        fault.map_or(Ok(self), |fault| Err(Error::Recipe(fault)))
+        match sound {
+            true => Ok(self),
+            false => Err(Error::Recipe("method.kernel: give bandwidths or a degree, all of them positive".into())),
+        }
     }
 }
 

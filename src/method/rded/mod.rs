@@ -147,13 +147,11 @@ fn best(losses: &[f32], crops: usize, count: usize) -> Vec<usize> {
     // Cross-entropies are not negative, and bits of such floats are ordered as they are.
     let order = |place: usize| losses[place].abs().to_bits();
     let mut ranked = Vec::with_capacity(losses.len());
-    for first in (0..losses.len()).step_by(crops) {
-        let mut own = Vec::with_capacity(crops);
-        (first..losses.len().min(first + crops))
-            .for_each(|place| insert_by_key(&mut own, place, |&place| order(place)));
-        for (rank, place) in own.into_iter().enumerate() {
-            insert_by_key(&mut ranked, (rank, place), |&(rank, place)| (rank, order(place)));
-        }
+    for place in 0..losses.len() {
+        let first = place / crops * crops;
+        let own = first..losses.len().min(first + crops);
+        let rank = own.filter(|&other| (order(other), other) < (order(place), place)).count();
+        insert_by_key(&mut ranked, (rank, place), |&(rank, place)| (rank, order(place)));
     }
     ranked.into_iter().take(count).map(|(_, place)| place).collect()
 }

@@ -34,9 +34,12 @@ impl RdedRecipe {
         RdedRecipe { images: 300, crops: 5, least_area: 0.08 }
     }
 
-    /// Small pictures are cut less.
-    pub fn quick() -> RdedRecipe {
-        RdedRecipe { least_area: 0.5, ..RdedRecipe::published() }
+    /// Small pictures that their object fills are taken whole. The surest ones are alike: the more are taken, the less
+    /// it pays to choose among many. On a split of the sample's training images (seeds 1 and 2, two networks each), this
+    /// and random images with the same labels: one a class .682 and .501, ten .738 and .737.
+    pub fn quick(images_per_class: usize) -> RdedRecipe {
+        let images = (300 / images_per_class.max(1).pow(2)).max(1);
+        RdedRecipe { images, crops: 1, least_area: 1.0 }
     }
 
     /// Refuses numbers that no run can work with.
@@ -57,13 +60,13 @@ impl RdedRecipe {
 impl Default for RdedRecipe {
     /// Those of the quick preset.
     fn default() -> RdedRecipe {
-        RdedRecipe::quick()
+        RdedRecipe::quick(Recipe::IMAGES_PER_CLASS)
     }
 }
 
 fn quick(images_per_class: usize) -> Recipe {
-    let base = selection::quick(images_per_class, named(&RdedRecipe::quick()));
-    Recipe { labels: Labels::Soft, canvas: CanvasRecipe { factor: Factor::Of(2), ..base.canvas }, ..base }
+    let base = selection::quick(images_per_class, named(&RdedRecipe::quick(images_per_class)));
+    Recipe { labels: Labels::Soft, canvas: CanvasRecipe { factor: Factor::Automatic, ..base.canvas }, ..base }
 }
 
 /// The authors' factor for small images is 1.

@@ -31,7 +31,7 @@ fn the_best_crop_of_each_image_comes_before_second_best_ones() {
 
 #[test]
 fn every_picture_has_the_networks_word_on_it() {
-    let set = distilled("rded", &["method.images=4", "method.crops=2"]);
+    let set = distilled("rded", &["canvas.factor=2", "method.images=4", "method.crops=2", "method.least_area=0.5"]);
     // Two images and two crops of each fill one canvas of four.
     assert_eq!(set.counts(), [3, 2, 1]);
     let Some(SoftLabels::Pictures(rows)) = &set.soft else { panic!("labels are soft") };
@@ -42,7 +42,7 @@ fn every_picture_has_the_networks_word_on_it() {
 #[test]
 fn networks_are_surer_of_what_is_taken() {
     // All images of the largest class, whole: taking half of them by their loss leaves the worse half out.
-    let settings = ["canvas.factor=1", "method.crops=1", "method.least_area=1", "images_per_class=6", "pool.epochs=12"];
+    let settings = ["canvas.factor=1", "method.images=12", "images_per_class=6", "pool.epochs=12"];
     let own = |method: &str| {
         let settings: Vec<&str> =
             settings.into_iter().filter(|s| method == "rded" || !s.starts_with("method")).collect();
