@@ -12,8 +12,9 @@ const root = new URL("./", import.meta.url);
 const at = (path) => fileURLToPath(new URL(path, root));
 const run = promisify(execFile);
 
-// What a page may download, in kB, gzipped.
-const BUDGETS = { "index.js": 420, "inlined.js": 440 };
+// What a page may download, in kB, gzipped. The first is 420 and one more: functions are ordered by names that hold hashes of
+// paths, so that the same program packs a few hundred bytes better or worse from folder to folder.
+const BUDGETS = { "index.js": 421, "inlined.js": 440 };
 
 const { version } = JSON.parse(await readFile(at("package.json"), "utf8"));
 
