@@ -96,8 +96,7 @@ impl Objective for Moments {
 
     fn update(&self, stage: &Stage, canvases: &Canvases, turn: Turn) -> Result<()> {
         let Stage { exec, setting, .. } = stage;
-        let siamese = setting.siamese(turn.class, turn.window.number);
-        setting.augment(exec, "moments.update", &vec![siamese; setting.pictures_per_class()])?;
+        setting.augment_pictures(exec, "moments.update", (turn.class, turn.window.number))?;
         let share = [("share", 1.0 / setting.real_count(turn.class) as f32)];
         let bound = [("moments.sum", &*sum(turn.class))];
         canvases.update(exec, setting, ("moments.update", turn.class), &bound, &share)

@@ -5,6 +5,7 @@ use crate::{
     error::Result,
     graph::{Graph, Tensor},
     method::stage::{
+        own_class,
         real::PART,
         sight::{ACCURACY, THETA},
     },
@@ -57,7 +58,7 @@ impl Matching {
         let seen = setting.network.forward(setting.network.parameters(&g, THETA), x);
         let mut losses = vec![(MATCHING, self.discrepancy(&g, setting, seen.features))];
         if let Some(weight) = self.classification {
-            let targets = g.iota(1, seen.logits.shape()).equal(g.scalar("class"));
+            let targets = own_class(&g, seen.logits);
             let accuracy = g.input(ACCURACY, [1]).reshape([]);
             losses.push((CLASSIFICATION, loss::cross_entropy(seen.logits, targets) * accuracy * weight));
         }

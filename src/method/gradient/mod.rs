@@ -135,8 +135,7 @@ impl Objective for Gradient {
 
     fn update(&self, stage: &Stage, canvases: &Canvases, turn: Turn) -> Result<()> {
         let (setting, class) = (&stage.setting, turn.class);
-        let siamese = setting.siamese(class, turn.window.number);
-        setting.augment(&stage.exec, MATCH, &vec![siamese; setting.pictures_per_class()])?;
+        setting.augment_pictures(&stage.exec, MATCH, (class, turn.window.number))?;
         let scalars = [("class", class as f32), ("real_scale", 1.0 / setting.real_count(class) as f32)];
         canvases.update(&stage.exec, setting, (MATCH, class), &[(REAL, &sum(class))], &scalars)
     }

@@ -3,8 +3,8 @@
 use super::{GradientRecipe, LOSSES, MATCH, REAL, Setting};
 use crate::{
     error::Result,
-    graph::{Graph, Tensor},
-    method::stage::sight::THETA,
+    graph::Graph,
+    method::stage::{own_class, sight::THETA},
     nn::loss,
     program::Program,
 };
@@ -14,18 +14,13 @@ pub(super) fn all(recipe: GradientRecipe, setting: &Setting) -> Result<Vec<Progr
     Ok(vec![real(setting)?, matching(recipe, setting)?])
 }
 
-/// One-hot targets `[n, classes]` of the class that a call is for.
-fn targets<'g>(g: &'g Graph, logits: Tensor<'g>) -> Tensor<'g> {
-    g.iota(1, logits.shape()).equal(g.scalar("class"))
-}
-
 /// Adds the gradient of a micro-batch of real images to the sum over the class's batch.
 fn real(setting: &Setting) -> Result<Program> {
     let g = Graph::new();
     let (x, weights) = setting.real_images(&g);
     let theta = setting.network.parameters(&g, THETA);
     let logits = setting.network.forward(theta, x).logits;
-    let loss = loss::summed_cross_entropy(logits, targets(&g, logits), weights);
+    let loss = loss::summed_cross_entropy(logits, own_class(&g, logits), weights);
     let sum = setting.network.parameters(&g, REAL);
     g.update(sum, sum + g.grad(loss, &[theta])[0]);
     Program::new(REAL, g)
@@ -39,7 +34,7 @@ fn matching(recipe: GradientRecipe, setting: &Setting) -> Result<Program> {
     let x = setting.seen(&g, setting.pictures(canvas), MATCH);
     let theta = setting.network.parameters(&g, THETA);
     let logits = setting.network.forward(theta, x).logits;
-    let synthetic = g.grad(loss::cross_entropy(logits, targets(&g, logits)), &[theta])[0];
+    let synthetic = g.grad(loss::cross_entropy(logits, own_class(&g, logits)), &[theta])[0];
     let real = setting.network.parameters(&g, REAL) * g.scalar("real_scale");
     let distance = recipe.distance.between(setting.network.table(), recipe.layers, real, synthetic)?;
     setting.descend(&g, canvas, &[(LOSSES[0], distance)]);

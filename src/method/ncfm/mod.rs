@@ -117,8 +117,7 @@ impl Ncfm {
 
     fn matching(&self, stage: &Stage, canvases: &Canvases, turn: Turn) -> Result<()> {
         let (setting, class) = (&stage.setting, turn.class);
-        let siamese = setting.siamese(class, turn.window.number);
-        setting.augment(&stage.exec, "ncfm.match", &vec![siamese; setting.pictures_per_class()])?;
+        setting.augment_pictures(&stage.exec, "ncfm.match", (class, turn.window.number))?;
         let [re, im] = sums(class);
         let bound = [("ncfm.re", &*re), ("ncfm.im", &*im)];
         let scale = [("real_scale", 1.0 / setting.real_count(class) as f32)];
@@ -144,8 +143,7 @@ impl Ncfm {
         let setting = &stage.setting;
         let class = (window.number % setting.classes() as u64) as usize;
         setting.first_real(&stage.exec, (class, window.number))?;
-        let siamese = setting.siamese(class, window.number);
-        setting.augment(&stage.exec, "ncfm.match", &vec![siamese; setting.pictures_per_class()])?;
+        setting.augment_pictures(&stage.exec, "ncfm.match", (class, window.number))?;
         let scalars = Optimiser::Sgd { momentum, weight_decay: 0.0 }.scalars(window.number + 1, lr);
         let bound = [(canvas::SLOT, &*canvas(class))];
         stage.exec.run_drawing("ncfm.ascend", &bound, &scalars, draw(stage, window))

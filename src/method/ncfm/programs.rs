@@ -4,7 +4,7 @@ use super::{LOSSES, NcfmRecipe, Sampling, Setting};
 use crate::{
     error::Result,
     graph::{Graph, Tensor},
-    method::stage::sight::THETA,
+    method::stage::{own_class, sight::THETA},
     nn::{
         frequency::{Characteristic, SamplingNetwork},
         loss,
@@ -100,7 +100,7 @@ impl Writer<'_> {
         let x = self.setting.seen(&g, self.setting.pictures(canvas), "ncfm.calibrate");
         let theta = self.setting.network.parameters(&g, "ncfm.trained");
         let logits = self.setting.network.forward(theta, x).logits;
-        let targets = g.iota(1, logits.shape()).equal(g.scalar("class"));
+        let targets = own_class(&g, logits);
         self.setting.descend(&g, canvas, &[(LOSSES[1], loss::cross_entropy(logits, targets))]);
         Program::new("ncfm.calibrate", g)
     }

@@ -26,6 +26,7 @@ pub use recipe::RdedRecipe;
 use super::{
     Kind, Method, Needs, Preset, Setting, Stage, completed,
     selection::{self, Candidate, Crop, Selection, Selector},
+    stage::own_class,
 };
 use crate::{
     error::Result,
@@ -108,7 +109,7 @@ impl Selector for Rded {
         let g = Graph::new();
         let theta = setting.network.parameters(&g, "rded.theta");
         let logits = setting.network.forward(theta, setting.looked_at(&g)).logits;
-        let targets = g.iota(1, logits.shape()).equal(g.scalar("class"));
+        let targets = own_class(&g, logits);
         let sum = g.input(LOSSES, [logits.dim(0)]);
         g.update(sum, sum + loss::rows_cross_entropy(logits, targets));
         Program::new(SCORE, g).map(Some)

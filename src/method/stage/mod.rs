@@ -13,6 +13,7 @@ use crate::{
     data::Normalisation,
     engine::{Executor, Limits},
     error::Result,
+    graph::{Graph, Tensor},
     nn::Network,
     program::Program,
     recipe::Recipe,
@@ -65,4 +66,10 @@ impl Setting {
     pub fn classes(&self) -> usize {
         self.rows.len()
     }
+}
+
+/// One-hot targets, of the shape of `logits` `[n, classes]`, of the class that a call of the program is for: it reads the
+/// scalar `class`.
+pub(crate) fn own_class<'g>(g: &'g Graph, logits: Tensor<'g>) -> Tensor<'g> {
+    g.iota(1, logits.shape()).equal(g.scalar("class"))
 }

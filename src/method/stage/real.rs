@@ -74,8 +74,20 @@ impl Setting {
         Ok(())
     }
 
+    /// Writes the augmentation of the decoded pictures of a class, the same as that of its real batch in this window.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn augment_pictures(&self, exec: &Executor, slots: &str, (class, window): (usize, u64)) -> Result<()> {
+        self.augment_alike(exec, slots, (class, window), self.pictures_per_class())
+    }
+
+    fn augment_alike(&self, exec: &Executor, slots: &str, turn: (usize, u64), images: usize) -> Result<()> {
+        self.augment(exec, slots, &vec![self.siamese(turn); images])
+    }
+
     /// Augmentation of the matching update of a class: the same for the real and the synthetic side.
-    pub fn siamese(&self, class: usize, window: u64) -> Parameters {
+    fn siamese(&self, (class, window): (usize, u64)) -> Parameters {
         let mut draws = Use::MatchAugment.draws(self.recipe.seed, class, window);
         let real = &self.recipe.real;
         real.augment.draw(&mut draws, 1, self.network.image(), real.flavour, Sharing::Common)[0]
@@ -102,7 +114,7 @@ impl Setting {
         bindings: &[(&str, &str)],
     ) -> Result<()> {
         let micro = self.parts().each;
-        self.augment(exec, AUGMENT, &vec![self.siamese(class, window); micro])?;
+        self.augment_alike(exec, AUGMENT, (class, window), micro)?;
         for (part, rows) in self.real_rows(class, window).chunks(micro).enumerate() {
             self.set_real_rows(exec, rows)?;
             exec.run_bound(program, bindings, &[(PART, part as f32), ("class", class as f32)])?;
@@ -116,7 +128,7 @@ impl Setting {
     /// Those of the engine.
     pub fn first_real(&self, exec: &Executor, (class, window): (usize, u64)) -> Result<()> {
         let micro = self.parts().each;
-        self.augment(exec, AUGMENT, &vec![self.siamese(class, window); micro])?;
+        self.augment_alike(exec, AUGMENT, (class, window), micro)?;
         let rows = self.real_rows(class, window);
         self.set_real_rows(exec, &rows[..micro.min(rows.len())])
     }
