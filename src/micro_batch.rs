@@ -5,16 +5,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    engine::Limits,
-    error::{Error, Result},
-    nn::Network,
-};
+use crate::{engine::Limits, nn::Network, settings::Automatic};
 
 /// The most images that pass through a network at once. Results depend on it by rounding alone; it is a function of the
 /// recipe and the engine, so that a run resumed on the same engine is the same to the bit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(try_from = "Written", into = "Written")]
+#[serde(try_from = "Automatic", into = "Automatic")]
 pub enum MicroBatch {
     /// As many as the engine has fast memory for. Written `"auto"`.
     #[default]
@@ -23,33 +19,20 @@ pub enum MicroBatch {
     Images(usize),
 }
 
-/// As it stands in a recipe.
-#[derive(Serialize, Deserialize)]
-#[serde(untagged, expecting = "micro_batch is \"auto\" or a number of images")]
-enum Written {
-    Word(String),
-    Number(usize),
-}
+impl TryFrom<Automatic> for MicroBatch {
+    type Error = &'static str;
 
-impl TryFrom<Written> for MicroBatch {
-    type Error = Error;
-
-    fn try_from(written: Written) -> Result<MicroBatch> {
-        match written {
-            Written::Word(word) if word == "auto" => Ok(MicroBatch::Automatic),
-            Written::Number(images) if images > 0 => Ok(MicroBatch::Images(images)),
-            Written::Word(other) => Err(Error::Recipe(format!("micro_batch is `{other}`: give \"auto\" or a number"))),
-            Written::Number(_) => Err(Error::Recipe("micro_batch is 0: give \"auto\" or at least 1".into())),
-        }
+    fn try_from(written: Automatic) -> Result<MicroBatch, &'static str> {
+        Ok(written.number()?.map_or(MicroBatch::Automatic, MicroBatch::Images))
     }
 }
 
-impl From<MicroBatch> for Written {
-    fn from(micro_batch: MicroBatch) -> Written {
-        match micro_batch {
-            MicroBatch::Automatic => Written::Word("auto".into()),
-            MicroBatch::Images(images) => Written::Number(images),
-        }
+impl From<MicroBatch> for Automatic {
+    fn from(micro_batch: MicroBatch) -> Automatic {
+        Automatic::from(match micro_batch {
+            MicroBatch::Automatic => None,
+            MicroBatch::Images(images) => Some(images),
+        })
     }
 }
 

@@ -6,11 +6,14 @@
 //!
 //! An enum is the name of its variant or, where that has fields, a table of these and a key [`NAME`].
 
+mod automatic;
 mod de;
 mod node;
 mod ser;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+pub(crate) use automatic::Automatic;
 
 use crate::{
     error::{Error, Result},
