@@ -15,10 +15,11 @@ use crate::{
     engine::Executor,
     error::Result,
     graph::{Graph, Kind},
-    pool::{initial, trained},
+    pool::{PIXELS, initial, trained},
     program::Program,
-    recipe::Parameters,
+    recipe::{Parameters, TrainingRecipe},
     streams::Use,
+    train::{Course, Tally, TrainingDraws},
 };
 
 /// The buffer of the parameters that are looked through.
@@ -29,6 +30,9 @@ pub const THETA: &str = "sight.theta";
 pub const ACCURACY: &str = "sight.accuracy";
 
 const BETWEEN: &str = "sight.between";
+
+const DRAWS: TrainingDraws =
+    TrainingDraws { init: Use::SightInit, batches: Use::SightBatches, augment: Use::SightAugment };
 
 /// The sight in mid-run. Of its state a checkpoint holds the buffers that it names; the rest follows from the window.
 pub struct Sight {
@@ -53,6 +57,16 @@ pub struct Window {
 impl Setting {
     /// The programs of the sight.
     pub(super) fn sight_programs(&self) -> Result<Vec<Program>> {
+        let mut programs = self.opening_programs()?;
+        programs.extend(inner::programs(self)?);
+        if let Parameters::Queue(_) = self.recipe.sight.kind {
+            programs.extend(queue::programs(self)?);
+        }
+        Ok(programs)
+    }
+
+    /// Those that a window is opened with; what learns between windows has its own.
+    fn opening_programs(&self) -> Result<Vec<Program>> {
         let mut programs = Vec::new();
         if self.recipe.sight.kind == Parameters::Between {
             programs.push(self.between_program()?);
@@ -60,11 +74,24 @@ impl Setting {
         if self.recipe.sight.perturb > 0.0 {
             programs.push(perturb::program(self)?);
         }
-        programs.extend(inner::programs(self)?);
-        if let Parameters::Queue(_) = self.recipe.sight.kind {
-            programs.extend(queue::programs(self)?);
-        }
         Ok(programs)
+    }
+
+    /// The training, on the real images, of a network that is looked through; of one epoch, whose rate stays.
+    fn course<'c>(&'c self, name: &'c str, settings: &'c TrainingRecipe, targets: &'c [f32]) -> Course<'c> {
+        Course {
+            name,
+            images: PIXELS,
+            targets,
+            channels: &self.normalisation,
+            network: &self.network,
+            settings,
+            epochs: 1,
+            micro_batch: self.recipe.micro_batch,
+            seed: self.recipe.seed,
+            draws: DRAWS,
+            tally: Tally::Loss,
+        }
     }
 
     /// `mix initial + (1 - mix) trained`, to the network that is looked through.
@@ -95,7 +122,7 @@ impl Sight {
     pub fn new(exec: &mut Executor, setting: &Setting) -> Result<Sight> {
         exec.ensure(THETA, Kind::F32, [setting.network.table().len()])?;
         exec.ensure(ACCURACY, Kind::F32, [1])?;
-        for program in setting.sight_programs()? {
+        for program in setting.opening_programs()? {
             exec.load(program)?;
         }
         let inner = Inner::new(exec, setting)?;

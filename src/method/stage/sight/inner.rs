@@ -10,16 +10,12 @@ use crate::{
     pool::PIXELS,
     program::Program,
     recipe::{InnerTraining, TrainingRecipe},
-    streams::Use,
-    train::{Course, Tally, Trainer, TrainingDraws, one_hot},
+    train::{Course, Trainer, one_hot},
 };
 
 const NAME: &str = "sight.inner";
 const CANVASES: &str = "sight.canvases";
 const PICTURES: &str = "sight.pictures";
-
-const DRAWS: TrainingDraws =
-    TrainingDraws { init: Use::SightInit, batches: Use::SightBatches, augment: Use::SightAugment };
 
 /// The training of the network that is looked through.
 pub(super) struct Inner {
@@ -61,19 +57,8 @@ impl<'a> Lessons<'a> {
     }
 
     fn course<'c>(&'c self, setting: &'c Setting) -> Course<'c> {
-        Course {
-            name: NAME,
-            images: self.images,
-            targets: &self.targets,
-            channels: &setting.normalisation,
-            network: &setting.network,
-            settings: self.training,
-            epochs: self.epochs.max(1),
-            micro_batch: setting.recipe.micro_batch,
-            seed: setting.recipe.seed,
-            draws: DRAWS,
-            tally: Tally::Loss,
-        }
+        let course = setting.course(NAME, self.training, &self.targets);
+        Course { images: self.images, epochs: self.epochs.max(1), ..course }
     }
 }
 
@@ -104,9 +89,12 @@ fn decoding(setting: &Setting) -> Result<Program> {
 }
 
 impl Inner {
-    /// The training that the recipe asks for, if any. Its programs are loaded already.
+    /// The training that the recipe asks for, if any, with its programs loaded.
     pub(super) fn new(exec: &mut Executor, setting: &Setting) -> Result<Option<Inner>> {
         let Some(lessons) = Lessons::of(setting) else { return Ok(None) };
+        if lessons.images == PICTURES {
+            exec.load(decoding(setting)?)?;
+        }
         let trainer = Trainer::new(exec, &lessons.course(setting))?;
         let (restart, lessons, on_synthetic) = match &setting.recipe.sight.inner {
             InnerTraining::None => return Ok(None),

@@ -13,17 +13,13 @@ use crate::{
     error::Result,
     graph::Kind,
     nn::schedule::Schedule,
-    pool::PIXELS,
     program::Program,
     recipe::{QueueRecipe, TrainingRecipe},
     streams::Use,
-    train::{Course, Tally, Trainer, TrainingDraws, one_hot},
+    train::{Course, Tally, Trainer, one_hot},
 };
 
 const NAME: &str = "sight.queue";
-
-const DRAWS: TrainingDraws =
-    TrainingDraws { init: Use::SightInit, batches: Use::SightBatches, augment: Use::SightAugment };
 
 /// Members of the stream of [`Use::Network`]: the pool's choice is member 0.
 const LOOKED_THROUGH: usize = 1;
@@ -101,19 +97,8 @@ impl Lessons {
     }
 
     fn course<'c>(&'c self, setting: &'c Setting) -> Course<'c> {
-        Course {
-            name: "sight.queue.training",
-            images: PIXELS,
-            targets: &self.targets,
-            channels: &setting.normalisation,
-            network: &setting.network,
-            settings: &self.training,
-            epochs: 1,
-            micro_batch: setting.recipe.micro_batch,
-            seed: setting.recipe.seed,
-            draws: DRAWS,
-            tally: Tally::LossAndHits,
-        }
+        let course = setting.course("sight.queue.training", &self.training, &self.targets);
+        Course { tally: Tally::LossAndHits, ..course }
     }
 }
 
@@ -123,7 +108,7 @@ pub(super) fn programs(setting: &Setting) -> Result<Vec<Program>> {
 }
 
 impl Queue {
-    /// An empty queue. Its programs are loaded already.
+    /// An empty queue, with its programs loaded.
     pub(super) fn new(exec: &mut Executor, setting: &Setting, recipe: QueueRecipe) -> Result<Queue> {
         let trainer = Trainer::new(exec, &Lessons::of(setting).course(setting))?;
         let windows = setting.recipe.iterations.div_ceil(setting.recipe.real.refresh) as u64;
