@@ -107,31 +107,20 @@ impl<'a> Baselines<'a> {
     /// The baselines of a run of `recipe` on `train`.
     pub fn of_run(train: &'a Dataset, recipe: &Recipe) -> LibraryResult<Baselines<'a>> {
         let asked = vec![recipe.images_per_class; train.classes().len()];
-        Baselines::new(train, asked, recipe.seed, Some(recipe))
+        Baselines::new(train, &asked, recipe.seed, Some(recipe))
     }
 
     /// The baselines of a file; its initialisation only if it was made from `train`, by a recipe that can be read.
     fn of_file(train: &'a Dataset, set: &Distilled, seed: u64) -> LibraryResult<Baselines<'a>> {
         let recipe = Recipe::of(&set.recipe).ok().filter(|_| train.fingerprint() == set.fingerprint);
-        Baselines::new(train, set.counts(), seed, recipe.as_ref())
+        Baselines::new(train, &set.counts(), seed, recipe.as_ref())
     }
 
-    /// Where a method selects, there is no initialisation to be compared with, and classes may have fewer images than
-    /// were asked for.
-    fn new(
-        train: &'a Dataset,
-        mut counts: Vec<usize>,
-        seed: u64,
-        recipe: Option<&Recipe>,
-    ) -> LibraryResult<Baselines<'a>> {
+    /// Where a method selects, there is no initialisation to be compared with.
+    fn new(train: &'a Dataset, counts: &[usize], seed: u64, recipe: Option<&Recipe>) -> LibraryResult<Baselines<'a>> {
         let optimised = |recipe: &&Recipe| method::kind(recipe.method.name()).is_ok_and(|kind| !kind.selects());
         let initial = recipe.filter(optimised).map(|recipe| run::initial(recipe, train)).transpose()?;
-        if recipe.is_some() && initial.is_none() {
-            for (class, count) in counts.iter_mut().enumerate() {
-                *count = train.of_class(class as u32).len().min(*count);
-            }
-        }
-        let random = random_real(train, &counts, seed)?;
+        let random = random_real(train, counts, seed)?;
         Ok(Baselines { train, normalisation: train.normalisation(), random, initial })
     }
 
