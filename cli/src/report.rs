@@ -84,9 +84,13 @@ pub struct Sizes {
 impl Sizes {
     /// Those of a distilled set beside a number of test images and all training images.
     pub fn of(set: &Distilled, test: usize, whole: usize) -> Sizes {
-        let labels = if set.soft.is_some() { Labels::Soft } else { Labels::Hard };
-        Sizes { per_class: format::span(&set.counts()), labels, test, whole }
+        Sizes { per_class: format::span(&set.counts()), labels: labels_of(set), test, whole }
     }
+}
+
+/// What stands beside the images of a set.
+pub fn labels_of(set: &Distilled) -> Labels {
+    if set.soft.is_some() { Labels::Soft } else { Labels::Hard }
 }
 
 impl From<&Accuracy> for Figure {

@@ -10,10 +10,16 @@ use attar::{
 };
 
 use super::{
-    report::{CompareReport, JudgedBy, Judgement, Labels, RandomReport, SetReport, Times, WholeReport},
+    report::{CompareReport, JudgedBy, Judgement, RandomReport, SetReport, Times, WholeReport},
     sets::Entry,
 };
-use crate::{console::Console, evaluate::Judge, failure::Result, report::Figure, signals::Signals};
+use crate::{
+    console::Console,
+    evaluate::Judge,
+    failure::Result,
+    report::{Figure, labels_of},
+    signals::Signals,
+};
 
 /// All that is judged.
 pub struct Comparison<'a> {
@@ -118,7 +124,7 @@ impl Comparison<'_> {
             name: entry.name.clone(),
             file: entry.path.display().to_string(),
             method: entry.set.method.clone(),
-            labels: if entry.set.soft.is_some() { Labels::Soft } else { Labels::Hard },
+            labels: labels_of(&entry.set),
             images: entry.set.len(),
             bytes: entry.bytes,
             seconds: Times { distill: entry.made_in, evaluate: 0.0 },

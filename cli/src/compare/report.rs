@@ -1,5 +1,6 @@
 //! What came out of a comparison, for programs; tables and plots are drawn from it.
 
+use attar::recipe::Labels;
 use serde::Serialize;
 
 use crate::report::Figure;
@@ -41,14 +42,6 @@ pub struct SetReport {
     pub random: Option<RandomReport>,
     /// One for each kind of network.
     pub results: Vec<Judgement>,
-}
-
-/// What stands beside the images.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Labels {
-    Hard,
-    Soft,
 }
 
 /// How long a set took.

@@ -1,6 +1,8 @@
 //! A comparison as a table, for a terminal and in Markdown.
 
-use super::report::{CompareReport, JudgedBy, Judgement, Labels, SetReport};
+use attar::recipe::Labels;
+
+use super::report::{CompareReport, JudgedBy, Judgement, SetReport};
 use crate::{
     format,
     report::{Figure, heading},

@@ -22,6 +22,7 @@ const ABOVE: f64 = 34.0;
 const BELOW: f64 = 62.0;
 /// Title and subtitle.
 const HEAD: f64 = 66.0;
+
 /// What one panel shows, in values.
 struct Panel<'a> {
     network: &'a str,
