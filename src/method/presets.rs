@@ -90,11 +90,8 @@ impl Recipe {
     /// # Errors
     /// [`Error::Recipe`] with the key.
     pub fn checked(self) -> Result<Recipe> {
-        // A method of one's own is not in the list; it checks its settings when it is built.
-        match KINDS.iter().find(|kind| kind.name() == self.method.name()) {
-            Some(kind) => self.checked_by(*kind),
-            None => Err(kind(self.method.name()).err().unwrap_or_else(|| Error::Recipe("no method".into()))),
-        }
+        let kind = kind(self.method.name())?;
+        self.checked_by(kind)
     }
 
     /// As [`Recipe::checked`], of a recipe for this method, which need not be in the list.
