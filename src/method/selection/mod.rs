@@ -66,21 +66,17 @@ pub trait Selector: Send + Sync {
 /// [`Error::Shape`] if the settings do not fit together.
 pub(super) fn programs(selector: &dyn Selector, setting: &Setting) -> Result<Vec<Program>> {
     let mut programs: Vec<Program> = selector.program(setting)?.into_iter().collect();
-    let counts: SortedSet<usize> = counts(selector, setting).into_iter().collect();
+    let count = |class| canvas_count(setting, &selector.candidates(setting, class));
+    let counts: SortedSet<usize> = (0..setting.classes()).map(count).collect();
     for count in counts {
         programs.push(setting.canvases_program(count)?);
     }
     Ok(programs)
 }
 
-/// Canvases of each class: as many as asked for, if there are candidates for them.
-fn counts(selector: &dyn Selector, setting: &Setting) -> Vec<usize> {
-    let each = setting.factor().pow(2);
-    let count = |class| {
-        let candidates = selector.candidates(setting, class).len();
-        (candidates / each).clamp(1, setting.recipe.images_per_class)
-    };
-    (0..setting.classes()).map(count).collect()
+/// Canvases of a class with these candidates: as many as asked for, if there are enough to fill them.
+fn canvas_count(setting: &Setting, candidates: &[Candidate]) -> usize {
+    (candidates.len() / setting.factor().pow(2)).clamp(1, setting.recipe.images_per_class)
 }
 
 /// A method that selects, in mid-run.
@@ -117,14 +113,19 @@ impl Selection {
     /// [`Error::Limit`] or [`Error::OutOfMemory`] from the engine.
     pub fn new(stage: &mut Stage, selector: Box<dyn Selector>) -> Result<Selection> {
         let (exec, setting) = (&mut stage.exec, &stage.setting);
-        for program in programs(&*selector, setting)? {
-            exec.load(program)?;
-        }
-        let (measures, counts) = (selector.program(setting)?.is_some(), counts(&*selector, setting));
-        let selection = Selection { selector, measures, counts, cursor: Cursor { chosen: 0 }, current: None };
-        for (class, &count) in selection.counts.iter().enumerate() {
-            exec.ensure(&canvas(class), Kind::F32, setting.network.image().batch(count))?;
+        let program = selector.program(setting)?;
+        let measures = program.is_some();
+        program.map_or(Ok(()), |program| exec.load(program))?;
+        let cursor = Cursor { chosen: 0 };
+        let mut selection = Selection { selector, measures, counts: Vec::new(), cursor, current: None };
+        for class in 0..setting.classes() {
             let candidates = selection.selector.candidates(setting, class);
+            let count = canvas_count(setting, &candidates);
+            if !exec.is_loaded(&pictures::canvases(count)) {
+                exec.load(setting.canvases_program(count)?)?;
+            }
+            exec.ensure(&canvas(class), Kind::F32, setting.network.image().batch(count))?;
+            selection.counts.push(count);
             let first: Vec<usize> = (0..candidates.len()).collect();
             selection.fill(exec, setting, class, (&candidates, &first))?;
         }
