@@ -202,6 +202,24 @@ pub fn completed<T: Serialize + DeserializeOwned>(
     Settings::of(&checked(own.read().map_err(|error| Error::Recipe(format!("method.{error}")))?)?)
 }
 
+/// The bytes of a loop's part of the state, for [`Method::cursor`].
+pub(crate) fn cursor_bytes(cursor: &impl Serialize) -> Vec<u8> {
+    postcard::to_stdvec(cursor).unwrap_or_default()
+}
+
+/// What [`cursor_bytes`] wrote.
+///
+/// # Errors
+/// [`no_cursor`].
+pub(crate) fn read_cursor<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    postcard::from_bytes(bytes).map_err(|_| no_cursor())
+}
+
+/// That a checkpoint's cursor is none of this method.
+pub(crate) fn no_cursor() -> Error {
+    Error::Format("the checkpoint holds no run of this method: start again without --resume".into())
+}
+
 /// The settings of a method that has none of its own.
 ///
 /// # Errors

@@ -11,7 +11,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Advance, Method, Moment, Stage, Unit, Yield,
+    Advance, Method, Moment, Stage, Unit, Yield, cursor_bytes, read_cursor,
     stage::{
         Canvases, Sight,
         canvas::{canvas, kept},
@@ -255,13 +255,11 @@ impl Method for Rounds {
     }
 
     fn cursor(&self) -> Vec<u8> {
-        postcard::to_stdvec(&self.cursor).unwrap_or_default()
+        cursor_bytes(&self.cursor)
     }
 
     fn restore(&mut self, stage: &mut Stage, cursor: &[u8]) -> Result<()> {
-        self.cursor = postcard::from_bytes(cursor).map_err(|_| {
-            Error::Format("the checkpoint holds no run of this method: start again without --resume".into())
-        })?;
+        self.cursor = read_cursor(cursor)?;
         if matches!(self.cursor.next, Step::Window | Step::Learn { .. }) {
             return Ok(());
         }

@@ -17,16 +17,10 @@ pub(super) mod tests;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Advance, Method, Moment, Setting, Stage, Unit, Yield,
+    Advance, Method, Moment, Setting, Stage, Unit, Yield, cursor_bytes, no_cursor, read_cursor,
     stage::canvas::{self, canvas},
 };
-use crate::{
-    engine::Executor,
-    error::{Error, Result},
-    graph::Kind,
-    program::Program,
-    sorted::SortedSet,
-};
+use crate::{engine::Executor, error::Result, graph::Kind, program::Program, sorted::SortedSet};
 pub(super) use pictures::LOOK;
 pub use pictures::{Candidate, Crop};
 pub(super) use recipe::{published, quick};
@@ -213,15 +207,15 @@ impl Method for Selection {
     }
 
     fn cursor(&self) -> Vec<u8> {
-        postcard::to_stdvec(&self.cursor).unwrap_or_default()
+        cursor_bytes(&self.cursor)
     }
 
     fn restore(&mut self, _stage: &mut Stage, cursor: &[u8]) -> Result<()> {
-        let cursor =
-            postcard::from_bytes(cursor).ok().filter(|cursor: &Cursor| cursor.chosen as usize <= self.counts.len());
-        self.cursor = cursor.ok_or_else(|| {
-            Error::Format("the checkpoint holds no run of this method: start again without --resume".into())
-        })?;
+        let cursor: Cursor = read_cursor(cursor)?;
+        if cursor.chosen as usize > self.counts.len() {
+            return Err(no_cursor());
+        }
+        self.cursor = cursor;
         Ok(())
     }
 }
