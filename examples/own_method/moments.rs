@@ -4,7 +4,7 @@ use attar::{
     Recipe, Result, Settings,
     graph::Kind::F32,
     method::{
-        Kind, Method, Preset, Setting, Stage, completed,
+        Card, Kind, Method, Preset, Setting, Stage, completed,
         rounds::{Objective, Rounds, Turn},
         stage::{Canvases, sight::Window},
     },
@@ -33,21 +33,16 @@ impl Default for MomentsRecipe {
 
 pub struct MomentsKind;
 
+const CARD: Card = Card {
+    name: "moments",
+    about: "Two moments of features agree under random networks (after Zhao and Bilen, WACV 2023)",
+    presets: &[Preset { name: "quick", about: "a second on a laptop", recipe: quick }],
+    losses: LOSSES,
+};
+
 impl Kind for MomentsKind {
-    fn name(&self) -> &'static str {
-        "moments"
-    }
-
-    fn about(&self) -> &'static str {
-        "Two moments of features agree under random networks (after Zhao and Bilen, WACV 2023)"
-    }
-
-    fn presets(&self) -> &'static [Preset] {
-        &[Preset { name: "quick", about: "a second on a laptop", recipe: quick }]
-    }
-
-    fn losses(&self) -> &'static [&'static str] {
-        LOSSES
+    fn card(&self) -> &Card {
+        &CARD
     }
 
     fn complete(&self, own: &Settings) -> Result<Settings> {

@@ -43,19 +43,42 @@ pub const KINDS: &[&dyn Kind] = &[
     &rded::RdedKind,
 ];
 
+/// What people are told of a method.
+pub struct Card {
+    /// The name in recipes and on the command line.
+    pub name: &'static str,
+    /// One sentence: what it does, and the paper.
+    pub about: &'static str,
+    /// Recipes to start from; the first is the default.
+    pub presets: &'static [Preset],
+    /// Names of the losses that each iteration tells; none of a method that selects images and optimises nothing.
+    pub losses: &'static [&'static str],
+}
+
 /// A method before it runs.
 pub trait Kind: Send + Sync {
-    /// The name in recipes and on the command line.
-    fn name(&self) -> &'static str;
+    /// What people are told of it.
+    fn card(&self) -> &Card;
 
-    /// One sentence: what it does, and the paper.
-    fn about(&self) -> &'static str;
+    /// [`Card::name`].
+    fn name(&self) -> &'static str {
+        self.card().name
+    }
 
-    /// Recipes to start from; the first is the default.
-    fn presets(&self) -> &'static [Preset];
+    /// [`Card::about`].
+    fn about(&self) -> &'static str {
+        self.card().about
+    }
 
-    /// Names of the losses that each iteration tells; none of a method that selects images and optimises nothing.
-    fn losses(&self) -> &'static [&'static str];
+    /// [`Card::presets`].
+    fn presets(&self) -> &'static [Preset] {
+        self.card().presets
+    }
+
+    /// [`Card::losses`].
+    fn losses(&self) -> &'static [&'static str] {
+        self.card().losses
+    }
 
     /// Whether it takes pictures from the real set as they are. It then ends by itself, begins when all of its pool is
     /// trained, and takes what images a class has.

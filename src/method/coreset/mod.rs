@@ -14,7 +14,7 @@ mod choice;
 
 use self::choice::{herding, k_center};
 use super::{
-    Kind, Method, Needs, Preset, Setting, Stage, no_settings,
+    Card, Kind, Method, Needs, Preset, Setting, Stage, no_settings,
     selection::{self, Candidate, Crop, Selection, Selector},
     stage::{
         Sight,
@@ -33,38 +33,49 @@ use crate::{
 /// A core-set method in the registry.
 pub struct CoresetKind {
     choice: Choice,
-    about: &'static str,
-    presets: &'static [Preset],
+    card: Card,
 }
 
 /// Random images.
 pub const RANDOM: CoresetKind = CoresetKind {
     choice: Choice::Random,
-    about: "Random real images: what every distilled set is compared with (as in Zhao et al., ICLR 2021)",
-    presets: &[
-        Preset { name: "quick", about: QUICK, recipe: |ipc| quick(Choice::Random, ipc) },
-        Preset { name: "published", about: PUBLISHED, recipe: |ipc| published(Choice::Random, ipc) },
-    ],
+    card: Card {
+        name: Choice::Random.name(),
+        about: "Random real images: what every distilled set is compared with (as in Zhao et al., ICLR 2021)",
+        presets: &[
+            Preset { name: "quick", about: QUICK, recipe: |ipc| quick(Choice::Random, ipc) },
+            Preset { name: "published", about: PUBLISHED, recipe: |ipc| published(Choice::Random, ipc) },
+        ],
+        losses: &[],
+    },
 };
 
 /// Herding.
 pub const HERDING: CoresetKind = CoresetKind {
     choice: Choice::Herding,
-    about: "Herding: real images whose mean feature stays near that of all (Welling, ICML 2009)",
-    presets: &[
-        Preset { name: "quick", about: QUICK, recipe: |ipc| quick(Choice::Herding, ipc) },
-        Preset { name: "published", about: PUBLISHED, recipe: |ipc| published(Choice::Herding, ipc) },
-    ],
+    card: Card {
+        name: Choice::Herding.name(),
+        about: "Herding: real images whose mean feature stays near that of all (Welling, ICML 2009)",
+        presets: &[
+            Preset { name: "quick", about: QUICK, recipe: |ipc| quick(Choice::Herding, ipc) },
+            Preset { name: "published", about: PUBLISHED, recipe: |ipc| published(Choice::Herding, ipc) },
+        ],
+        losses: &[],
+    },
 };
 
 /// k-center.
 pub const K_CENTER: CoresetKind = CoresetKind {
     choice: Choice::KCenter,
-    about: "k-center: real images that leave no other far from all of them (Sener and Savarese, ICLR 2018)",
-    presets: &[
-        Preset { name: "quick", about: QUICK, recipe: |ipc| quick(Choice::KCenter, ipc) },
-        Preset { name: "published", about: PUBLISHED, recipe: |ipc| published(Choice::KCenter, ipc) },
-    ],
+    card: Card {
+        name: Choice::KCenter.name(),
+        about: "k-center: real images that leave no other far from all of them (Sener and Savarese, ICLR 2018)",
+        presets: &[
+            Preset { name: "quick", about: QUICK, recipe: |ipc| quick(Choice::KCenter, ipc) },
+            Preset { name: "published", about: PUBLISHED, recipe: |ipc| published(Choice::KCenter, ipc) },
+        ],
+        losses: &[],
+    },
 };
 
 const QUICK: &str = "within a minute on a laptop";
@@ -91,20 +102,8 @@ fn named(choice: Choice) -> MethodRecipe {
 }
 
 impl Kind for CoresetKind {
-    fn name(&self) -> &'static str {
-        self.choice.name()
-    }
-
-    fn about(&self) -> &'static str {
-        self.about
-    }
-
-    fn presets(&self) -> &'static [Preset] {
-        self.presets
-    }
-
-    fn losses(&self) -> &'static [&'static str] {
-        &[]
+    fn card(&self) -> &Card {
+        &self.card
     }
 
     fn needs(&self, recipe: &Recipe) -> Needs {
@@ -142,7 +141,7 @@ struct Coreset {
 const FEATURES: &str = "coreset.features";
 
 impl Choice {
-    fn name(self) -> &'static str {
+    const fn name(self) -> &'static str {
         match self {
             Choice::Random => "random",
             Choice::Herding => "herding",

@@ -6,7 +6,7 @@
 use super::{Comparison, MATCHING, Matching, published as common, quick as common_quick};
 use crate::{
     error::Result,
-    method::{Kind, Method, Preset, Setting, Stage, no_settings},
+    method::{Card, Kind, Method, Preset, Setting, Stage, no_settings},
     program::Program,
     recipe::{CanvasRecipe, MethodRecipe, Parameters, Recipe, SightRecipe},
     settings::Settings,
@@ -19,24 +19,19 @@ const LOSSES: &[&str] = &[MATCHING];
 
 const MATCHED: Matching = Matching { comparison: Comparison::Means, classification: None, losses: LOSSES };
 
+const CARD: Card = Card {
+    name: "dm",
+    about: "Distribution matching: mean features of real and synthetic images agree in many random networks (Zhao and Bilen, WACV 2023)",
+    presets: &[
+        Preset { name: "quick", about: "a few minutes on a laptop", recipe: quick },
+        Preset { name: "published", about: "the settings of the method's authors; for GPUs", recipe: published },
+    ],
+    losses: LOSSES,
+};
+
 impl Kind for DmKind {
-    fn name(&self) -> &'static str {
-        "dm"
-    }
-
-    fn about(&self) -> &'static str {
-        "Distribution matching: mean features of real and synthetic images agree in many random networks (Zhao and Bilen, WACV 2023)"
-    }
-
-    fn presets(&self) -> &'static [Preset] {
-        &[
-            Preset { name: "quick", about: "a few minutes on a laptop", recipe: quick },
-            Preset { name: "published", about: "the settings of the method's authors; for GPUs", recipe: published },
-        ]
-    }
-
-    fn losses(&self) -> &'static [&'static str] {
-        LOSSES
+    fn card(&self) -> &Card {
+        &CARD
     }
 
     fn complete(&self, own: &Settings) -> Result<Settings> {

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    method::{Kind, Method, Preset, Setting, Stage, completed},
+    method::{Card, Kind, Method, Preset, Setting, Stage, completed},
     nn::{
         augment::{Flavour, Sharing},
         optim::Optimiser,
@@ -72,24 +72,19 @@ fn matching(setting: &Setting) -> Result<Matching> {
     Ok(Matching { comparison: Comparison::Means, classification: Some(classification), losses: LOSSES })
 }
 
+const CARD: Card = Card {
+    name: "idm",
+    about: "Improved distribution matching: mean features agree in networks that learn and are to know the class (Zhao et al., CVPR 2023)",
+    presets: &[
+        Preset { name: "quick", about: "a few minutes on a laptop", recipe: quick },
+        Preset { name: "published", about: "the settings of the method's authors; for GPUs", recipe: published },
+    ],
+    losses: LOSSES,
+};
+
 impl Kind for IdmKind {
-    fn name(&self) -> &'static str {
-        "idm"
-    }
-
-    fn about(&self) -> &'static str {
-        "Improved distribution matching: mean features agree in networks that learn and are to know the class (Zhao et al., CVPR 2023)"
-    }
-
-    fn presets(&self) -> &'static [Preset] {
-        &[
-            Preset { name: "quick", about: "a few minutes on a laptop", recipe: quick },
-            Preset { name: "published", about: "the settings of the method's authors; for GPUs", recipe: published },
-        ]
-    }
-
-    fn losses(&self) -> &'static [&'static str] {
-        LOSSES
+    fn card(&self) -> &Card {
+        &CARD
     }
 
     fn complete(&self, own: &Settings) -> Result<Settings> {

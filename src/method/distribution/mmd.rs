@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::{Comparison, MATCHING, Matching, named, published as common, quick as common_quick};
 use crate::{
     error::{Error, Result},
-    method::{Kind, Method, Preset, Setting, Stage, completed},
+    method::{Card, Kind, Method, Preset, Setting, Stage, completed},
     nn::discrepancy::Kernel,
     program::Program,
     recipe::{CanvasRecipe, Factor, Initialisation, Parameters, RealRecipe, Recipe, SightRecipe},
@@ -65,28 +65,19 @@ fn matching(setting: &Setting) -> Result<Matching> {
     Ok(Matching { comparison: Comparison::Pairs(kernel), classification: None, losses: LOSSES })
 }
 
+const CARD: Card = Card {
+    name: "mmd",
+    about: "Maximum mean discrepancy: features of real and synthetic images agree in the space of a kernel (M3D; Zhang et al., AAAI 2024)",
+    presets: &[
+        Preset { name: "quick", about: "a few minutes on a laptop", recipe: quick },
+        Preset { name: "published", about: "after the paper, which came without code; for GPUs", recipe: published },
+    ],
+    losses: LOSSES,
+};
+
 impl Kind for MmdKind {
-    fn name(&self) -> &'static str {
-        "mmd"
-    }
-
-    fn about(&self) -> &'static str {
-        "Maximum mean discrepancy: features of real and synthetic images agree in the space of a kernel (M3D; Zhang et al., AAAI 2024)"
-    }
-
-    fn presets(&self) -> &'static [Preset] {
-        &[
-            Preset { name: "quick", about: "a few minutes on a laptop", recipe: quick },
-            Preset {
-                name: "published",
-                about: "after the paper, which came without code; for GPUs",
-                recipe: published,
-            },
-        ]
-    }
-
-    fn losses(&self) -> &'static [&'static str] {
-        LOSSES
+    fn card(&self) -> &Card {
+        &CARD
     }
 
     fn complete(&self, own: &Settings) -> Result<Settings> {

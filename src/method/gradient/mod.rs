@@ -35,7 +35,7 @@ pub use distance::{Distance, Layers};
 pub use recipe::GradientRecipe;
 
 use super::{
-    Kind, Method, Preset, Setting, Stage, completed,
+    Card, Kind, Method, Setting, Stage, completed,
     rounds::{Objective, Rounds, Turn},
     stage::{Canvases, sight::Window},
 };
@@ -43,34 +43,41 @@ use crate::{error::Result, graph, program::Program, settings::Settings};
 
 /// A method that matches gradients, in the registry.
 pub struct GradientKind {
-    name: &'static str,
-    about: &'static str,
-    presets: &'static [Preset],
+    card: Card,
     /// What is meant where a recipe says nothing.
     own: GradientRecipe,
 }
 
 /// Dataset condensation.
 pub static DC: GradientKind = GradientKind {
-    name: "dc",
-    about: "Dataset condensation: gradients of real and synthetic images agree as a network learns (Zhao et al., ICLR 2021)",
-    presets: recipe::DC,
+    card: Card {
+        name: "dc",
+        about: "Dataset condensation: gradients of real and synthetic images agree as a network learns (Zhao et al., ICLR 2021)",
+        presets: recipe::DC,
+        losses: LOSSES,
+    },
     own: GradientRecipe::DC,
 };
 
 /// Dataset condensation with siamese augmentation.
 pub static DSA: GradientKind = GradientKind {
-    name: "dsa",
-    about: "Differentiable siamese augmentation: DC with the same change to real and synthetic images (Zhao and Bilen, ICML 2021)",
-    presets: recipe::DSA,
+    card: Card {
+        name: "dsa",
+        about: "Differentiable siamese augmentation: DC with the same change to real and synthetic images (Zhao and Bilen, ICML 2021)",
+        presets: recipe::DSA,
+        losses: LOSSES,
+    },
     own: GradientRecipe::DC,
 };
 
 /// IDC.
 pub static IDC: GradientKind = GradientKind {
-    name: "idc",
-    about: "Efficient condensation: DC with several pictures a canvas and networks that learn from real images (Kim et al., ICML 2022)",
-    presets: recipe::IDC,
+    card: Card {
+        name: "idc",
+        about: "Efficient condensation: DC with several pictures a canvas and networks that learn from real images (Kim et al., ICML 2022)",
+        presets: recipe::IDC,
+        losses: LOSSES,
+    },
     own: GradientRecipe::IDC,
 };
 
@@ -84,20 +91,8 @@ const REAL: &str = "gradient.real";
 const MATCH: &str = "gradient.match";
 
 impl Kind for GradientKind {
-    fn name(&self) -> &'static str {
-        self.name
-    }
-
-    fn about(&self) -> &'static str {
-        self.about
-    }
-
-    fn presets(&self) -> &'static [Preset] {
-        self.presets
-    }
-
-    fn losses(&self) -> &'static [&'static str] {
-        LOSSES
+    fn card(&self) -> &Card {
+        &self.card
     }
 
     fn complete(&self, own: &Settings) -> Result<Settings> {

@@ -13,7 +13,7 @@ use crate::{
 
 /// A method's recipe for one window without end.
 fn recipe(kind: &GradientKind, micro_batch: usize) -> Recipe {
-    let mut recipe = Recipe::named(kind.name).expect("a method of the list").images_per_class(2).seed(1);
+    let mut recipe = Recipe::named(kind.name()).expect("a method of the list").images_per_class(2).seed(1);
     recipe.micro_batch = MicroBatch::Images(micro_batch);
     (recipe.real.batch, recipe.real.refresh) = (6, 1000);
     recipe
@@ -37,14 +37,14 @@ fn the_distance_falls_with_either_optimiser() {
     for kind in [&DC, &DSA, &IDC] {
         let own = recipe(kind, 6);
         let quick = losses(kind, own.clone(), 30);
-        assert!(quick[29] < 0.7 * quick[0], "{}: {quick:?}", kind.name);
-        let published = Recipe::preset(kind.name, "published", 10).expect("a preset of the list");
+        assert!(quick[29] < 0.7 * quick[0], "{}: {quick:?}", kind.name());
+        let published = Recipe::preset(kind.name(), "published", 10).expect("a preset of the list");
         let few = losses(
             kind,
             Recipe { canvas: crate::recipe::CanvasRecipe { factor: own.canvas.factor, ..published.canvas }, ..own },
             30,
         );
-        assert!(few[29] < few[0], "{}: {few:?}", kind.name);
+        assert!(few[29] < few[0], "{}: {few:?}", kind.name());
     }
 }
 
@@ -151,10 +151,10 @@ fn the_network_learns_between_windows_and_another_takes_its_place() {
         let seen = sights(kind, 3, 4);
         let (first, second) = (apart(&seen[0], &seen[1]), apart(&seen[1], &seen[2]));
         let replaced = apart(&seen[2], &seen[3]);
-        assert!(first > 1e-3 && second > 1e-3, "{}: {first} {second}", kind.name);
-        assert!(replaced > 2.0 * first.max(second), "{}: {first} {second} {replaced}", kind.name);
+        assert!(first > 1e-3 && second > 1e-3, "{}: {first} {second}", kind.name());
+        assert!(replaced > 2.0 * first.max(second), "{}: {first} {second} {replaced}", kind.name());
         let alone = sights(kind, 1, 2);
-        assert_eq!(alone[0], seen[0], "{}", kind.name);
-        assert!(apart(&alone[0], &alone[1]) > 2.0 * first, "{}", kind.name);
+        assert_eq!(alone[0], seen[0], "{}", kind.name());
+        assert!(apart(&alone[0], &alone[1]) > 2.0 * first, "{}", kind.name());
     }
 }

@@ -24,7 +24,7 @@ mod tests;
 pub use recipe::{NcfmRecipe, Sampling};
 
 use super::{
-    Kind, Method, Preset, Setting, Stage, completed,
+    Card, Kind, Method, Setting, Stage, completed,
     rounds::{Objective, Rounds, Turn},
     stage::{
         Canvases,
@@ -52,21 +52,16 @@ const LOSSES: &[&str] = &["matching", "calibration"];
 /// The passes of an iteration: the first is the matching update, the others are calibration.
 const MATCHING: usize = 0;
 
+const CARD: Card = Card {
+    name: "ncfm",
+    about: "Neural characteristic function matching: features of real and synthetic images agree in distribution (Wang et al., CVPR 2025)",
+    presets: recipe::PRESETS,
+    losses: LOSSES,
+};
+
 impl Kind for NcfmKind {
-    fn name(&self) -> &'static str {
-        "ncfm"
-    }
-
-    fn about(&self) -> &'static str {
-        "Neural characteristic function matching: features of real and synthetic images agree in distribution (Wang et al., CVPR 2025)"
-    }
-
-    fn presets(&self) -> &'static [Preset] {
-        recipe::PRESETS
-    }
-
-    fn losses(&self) -> &'static [&'static str] {
-        LOSSES
+    fn card(&self) -> &Card {
+        &CARD
     }
 
     fn complete(&self, own: &Settings) -> Result<Settings> {

@@ -24,7 +24,7 @@ mod tests;
 pub use recipe::RdedRecipe;
 
 use super::{
-    Kind, Method, Needs, Preset, Setting, Stage, completed,
+    Card, Kind, Method, Needs, Setting, Stage, completed,
     selection::{self, Candidate, Crop, Selection, Selector},
     stage::own_class,
 };
@@ -44,21 +44,16 @@ use crate::{
 /// RDED in the registry.
 pub struct RdedKind;
 
+const CARD: Card = Card {
+    name: "rded",
+    about: "RDED: crops of real images that trained networks are sure of, with their soft labels (Sun et al., CVPR 2024)",
+    presets: recipe::PRESETS,
+    losses: &[],
+};
+
 impl Kind for RdedKind {
-    fn name(&self) -> &'static str {
-        "rded"
-    }
-
-    fn about(&self) -> &'static str {
-        "RDED: crops of real images that trained networks are sure of, with their soft labels (Sun et al., CVPR 2024)"
-    }
-
-    fn presets(&self) -> &'static [Preset] {
-        recipe::PRESETS
-    }
-
-    fn losses(&self) -> &'static [&'static str] {
-        &[]
+    fn card(&self) -> &Card {
+        &CARD
     }
 
     /// Networks that are trained, whatever the sight.
