@@ -33,7 +33,7 @@ pub trait Selector: Send + Sync {
     /// The program that measures a micro-batch of candidates; `None` if nothing need be measured.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the settings do not fit together.
+    /// [`Error::Shape`](crate::Error::Shape) if the settings do not fit together.
     fn program(&self, setting: &Setting) -> Result<Option<Program>>;
 
     /// Work before the candidates of a class are measured.
@@ -57,7 +57,7 @@ pub trait Selector: Send + Sync {
 /// The programs of a selector and of the canvases that it fills.
 ///
 /// # Errors
-/// [`Error::Shape`] if the settings do not fit together.
+/// [`Error::Shape`](crate::Error::Shape) if the settings do not fit together.
 pub(super) fn programs(selector: &dyn Selector, setting: &Setting) -> Result<Vec<Program>> {
     let mut programs: Vec<Program> = selector.program(setting)?.into_iter().collect();
     let count = |class| canvas_count(setting, &selector.candidates(setting, class));
@@ -104,7 +104,7 @@ impl Selection {
     /// Loads the programs and makes the canvases; until a class is chosen, they show its first candidates.
     ///
     /// # Errors
-    /// [`Error::Limit`] or [`Error::OutOfMemory`] from the engine.
+    /// [`Error::Limit`](crate::Error::Limit) or [`Error::OutOfMemory`](crate::Error::OutOfMemory) from the engine.
     pub fn new(stage: &mut Stage, selector: Box<dyn Selector>) -> Result<Selection> {
         let (exec, setting) = (&mut stage.exec, &stage.setting);
         let program = selector.program(setting)?;
