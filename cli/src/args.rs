@@ -10,12 +10,12 @@ use attar::{
 };
 use clap::{
     Arg, ArgAction, Command as ClapCommand, Parser, Subcommand, ValueEnum,
-    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
+    builder::{PathBufValueParser, PossibleValue, PossibleValuesParser, TypedValueParser},
 };
 
 use crate::{
     failure::{Failure, Result},
-    format,
+    format, run_dir,
     source::SourceName,
 };
 
@@ -155,7 +155,8 @@ pub struct RecipeArgs {
 
 #[derive(Debug, clap::Args)]
 pub struct EvaluateArgs {
-    /// A distilled set, as `attar distill` writes
+    /// A distilled set, as `attar distill` writes; or the folder of the run
+    #[arg(value_parser = set_file())]
     pub file: PathBuf,
     /// The source of the test images: its test half, or what was held out when FILE was distilled from it
     #[arg(long, value_name = "SOURCE")]
@@ -182,8 +183,8 @@ pub struct EvaluateArgs {
 
 #[derive(Debug, clap::Args)]
 pub struct CompareArgs {
-    /// Distilled sets of the same classes and image size, as `attar distill` writes
-    #[arg(required = true, value_name = "FILE")]
+    /// Distilled sets of the same classes and image size, as `attar distill` writes; or the folders of the runs
+    #[arg(required = true, value_name = "FILE", value_parser = set_file())]
     pub files: Vec<PathBuf>,
     /// The source of the test images: its test half, or what was held out when the sets were distilled from it
     #[arg(long, value_name = "SOURCE")]
@@ -229,13 +230,15 @@ pub enum Over {
 
 #[derive(Debug, clap::Args)]
 pub struct InspectArgs {
-    /// A distilled set, as `attar distill` writes
+    /// A distilled set, as `attar distill` writes; or the folder of the run
+    #[arg(value_parser = set_file())]
     pub file: PathBuf,
 }
 
 #[derive(Debug, clap::Args)]
 pub struct ExportArgs {
-    /// A distilled set, as `attar distill` writes
+    /// A distilled set, as `attar distill` writes; or the folder of the run
+    #[arg(value_parser = set_file())]
     pub file: PathBuf,
     /// What to write
     #[arg(long, value_enum, value_name = "FORM")]
@@ -325,6 +328,11 @@ fn presets() -> PossibleValuesParser {
         }
     }
     found.into()
+}
+
+/// Reads where a distilled set lies: a run's folder stands for the set in it.
+fn set_file() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().map(run_dir::set_at)
 }
 
 /// Reads networks that are trained to judge a set: those of the registry, and each that has norms with batch norm.

@@ -30,6 +30,14 @@ use crate::{format, report::Figure, source::SourceName};
 /// Where results go that name no place.
 pub const DEFAULT_PARENT: &str = "out";
 
+const DISTILLED: &str = "distilled.attar";
+
+/// The file of a distilled set that `path` names: of a run's folder the one in it.
+pub fn set_at(path: PathBuf) -> PathBuf {
+    let inside = path.join(DISTILLED);
+    if inside.is_file() { inside } else { path }
+}
+
 /// What a run needs besides its checkpoint to be gone on with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -176,7 +184,7 @@ impl RunDir {
     }
 
     pub fn distilled(&self) -> PathBuf {
-        self.0.join("distilled.attar")
+        self.0.join(DISTILLED)
     }
 
     pub fn grid(&self) -> PathBuf {
@@ -367,7 +375,7 @@ mod tests {
         dir.complete().unwrap();
         fs::write(dir.distilled(), "").unwrap();
         assert!(claim(false).unwrap_err().contains("--force"));
-        let file = root.path().join("distilled.attar");
+        let file = root.path().join(DISTILLED);
         assert!(refuse_taken(&file, true).unwrap_err().to_string().contains("is a file"));
     }
 

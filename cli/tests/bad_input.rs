@@ -99,11 +99,13 @@ fn files_that_are_no_distilled_set() {
     place.write("letter.attar", "a letter");
     place.write("short.attar", b"ATTAR\0\x02\0\0\0");
     place.write("old.attar", b"ATTAR\0\x01\0\0\0");
+    place.write("empty/notes.txt", "");
     let commands: [&[&str]; 3] =
         [&["inspect"], &["evaluate", "--test=fashion-mini"], &["export", "--to=png-grid", "--out=x.png"]];
     for command in commands {
         let on = |file| place.attar(&[&command[..1], &[file], &command[1..]].concat());
         on("no.attar").fails(1, &["no.attar"]);
+        on("empty").fails(1, &["empty", "a folder"]);
         on("letter.attar").fails(1, &["letter.attar", "attar distill"]);
         on("short.attar").fails(1, &["short.attar", "get it again"]);
         on("old.attar").fails(1, &["old.attar", "distil the set again"]);

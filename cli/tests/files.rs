@@ -29,6 +29,7 @@ fn inspect_tells_what_is_in_a_file() {
     for words in ["2: across, down", "16 x 16, grey", "soft", "seed 7", &place.text("x/recipe.toml")] {
         assert!(text.contains(words), "no `{words}` in {text}");
     }
+    assert_eq!(place.attar(&["inspect", "x"]).well().stdout, text, "a run's folder stands for its set");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Files on a disk: errors that name the path, writes that never leave half a file.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::{Error, Result};
@@ -34,7 +34,10 @@ pub(super) fn temporary(path: &Path) -> PathBuf {
 
 /// The whole content of a file.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).map_err(|error| Error::io(path.display(), error))
+    fs::read(path).map_err(|error| match error.kind() {
+        ErrorKind::IsADirectory => Error::io(path.display(), "this is a folder, and a file is wanted"),
+        _ => Error::io(path.display(), error),
+    })
 }
 
 /// The last part of a path, for people.
