@@ -9,7 +9,7 @@ use std::{path::Path, sync::Arc};
 
 use attar::{
     Dataset, Distillation, Distilled, Phase, Progress, Recipe, Result,
-    data::{container, png_grid, read_source, save_png, write_atomic},
+    data::{Reading, container, png_grid, read_source, save_png, write_atomic},
     engine::{self, Engine},
 };
 
@@ -25,7 +25,7 @@ fn main() -> Result<()> {
 
 async fn both() -> Result<()> {
     let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/fashion-mini");
-    let data = read_source(&sample, None, 0)?.train;
+    let data = read_source(&sample, &Reading::default())?.train;
     let engine = engine::open("auto").await?;
     let out = std::env::temp_dir();
     let whole = straight_through(&data, &engine).await?;

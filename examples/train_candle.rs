@@ -9,7 +9,7 @@ use std::{error::Error, path::Path};
 
 use attar::{
     Dataset, Distillation, Distilled, Recipe,
-    data::{read_source, read_test},
+    data::{Reading, read_source, read_test},
     engine::{self, Executor},
     graph::Graph,
     nn::decode::{decode, sources},
@@ -35,10 +35,12 @@ async fn sets() -> Result<(Distilled, Dataset)> {
     if let Some(file) = arguments.next() {
         let set = Distilled::load(file)?;
         let test = arguments.next().ok_or("name a folder of real images to test on, too")?;
-        let test = read_test(Path::new(&test), set.channels, set.height, set.width)?.with_classes(&set.classes)?;
+        let test = read_test(Path::new(&test), &Reading::default(), set.channels, set.height, set.width)?
+            .set
+            .with_classes(&set.classes)?;
         return Ok((set, test));
     }
-    let sample = read_source(&Path::new(env!("CARGO_MANIFEST_DIR")).join("data/fashion-mini"), None, 0)?;
+    let sample = read_source(&Path::new(env!("CARGO_MANIFEST_DIR")).join("data/fashion-mini"), &Reading::default())?;
     let recipe = Recipe::default().iterations(8).with("pool.networks=1")?.with("pool.epochs=1")?;
     let mut run = Distillation::new(recipe, &sample.train, engine::open("auto").await?)?;
     while run.advance().await?.is_some() {}

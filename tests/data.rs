@@ -5,8 +5,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use attar::data::{
-    Dataset, Distilled, IdxFiles, Images, Losses, Normalisation, Planes, SoftLabels, Source, Versions, container, fit,
-    from_idx_bytes, png_grid, read_idx_dir, split_per_class,
+    Dataset, Distilled, Fit, IdxFiles, Images, Losses, Normalisation, Planes, Reading, SoftLabels, Source, Versions,
+    container, fit, from_idx_bytes, png_grid, read_source, split_per_class,
 };
 use attar::settings::Value;
 use attar::{Error, Settings};
@@ -203,8 +203,8 @@ proptest! {
         to in (1usize..20, 1usize..20),
         channels in prop_oneof![Just(1usize), Just(3)],
     ) {
-        let same = fit(&rgba, (height, width), channels, (height, width)).unwrap();
-        let fitted = fit(&rgba, (height, width), channels, to).unwrap();
+        let same = fit(&rgba, (height, width), channels, (height, width), Fit::Crop).unwrap();
+        let fitted = fit(&rgba, (height, width), channels, to, Fit::Crop).unwrap();
         prop_assert_eq!(fitted.len(), channels * to.0 * to.1);
         for (before, after) in same.chunks(height * width).zip(fitted.chunks(to.0 * to.1)) {
             prop_assert!(after.iter().min() >= before.iter().min() && after.iter().max() <= before.iter().max());
@@ -372,7 +372,7 @@ fn write_a_golden_file() {
 #[test]
 fn the_embedded_sample_is_whole() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/fashion-mini");
-    let source = read_idx_dir(&folder).unwrap();
+    let source = read_source(&folder, &Reading::default()).unwrap();
     assert_eq!((source.train.len(), source.test.len(), source.name.as_str()), (10_000, 2_000, "fashion-mini"));
     assert_eq!(source.train.classes()[0], "T-shirt/top");
     assert_eq!(source.train.classes()[9], "Ankle boot");

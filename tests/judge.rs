@@ -21,7 +21,10 @@ const NETWORKS: usize = 3;
 
 /// A quarter of the embedded sample's test images, and an exported set of ten canvases a class.
 fn sets() -> (Distilled, Dataset) {
-    let source = data::read_source(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/data/fashion-mini")), None, 0);
+    let source = data::read_source(
+        Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/data/fashion-mini")),
+        &data::Reading::default(),
+    );
     let source = source.expect("the embedded sample reads");
     let set = run::initial(&Recipe::default(), &source.train).expect("ten canvases of four images a class");
     let exported = data::container::write(&set).expect("it can be exported");

@@ -4,6 +4,7 @@ use std::{ffi::OsStr, path::PathBuf, time::Duration};
 
 use attar::{
     Error, Recipe, Settings,
+    data::Fit,
     method::KINDS,
     nn::{Architecture, NetworkChoice},
     settings::Value,
@@ -16,7 +17,7 @@ use clap::{
 use crate::{
     failure::{Failure, Result},
     format, run_dir,
-    source::SourceName,
+    source::{ReadAs, SourceName},
 };
 
 /// Distil a labelled image data set into a few synthetic images per class.
@@ -111,7 +112,7 @@ pub struct DistillArgs {
     pub force: bool,
     /// Go on with an interrupted run; everything but engine, budget and evaluation is as it was
     #[arg(long, value_name = "DIR", conflicts_with_all = [
-        "SourceArgs", "RecipeArgs", "images_per_class", "network", "iterations", "protocol", "repeats", "pool", "out",
+        "source", "test", "size", "ReadArgs", "RecipeArgs", "images_per_class", "network", "iterations", "protocol", "repeats", "pool", "out",
         "force", "explain",
     ])]
     pub resume: Option<PathBuf>,
@@ -120,8 +121,11 @@ pub struct DistillArgs {
 /// The images to work on.
 #[derive(Debug, clap::Args)]
 pub struct SourceArgs {
-    /// A folder with one sub-folder of images a class (PNG, JPEG, WebP), or with IDX files; `fashion-mini` is in the
-    /// program
+    /// A folder with one sub-folder of images a class, or with IDX files; `fashion-mini` is in the program.
+    ///
+    /// PNG, JPEG, WebP, GIF, BMP, TIFF and PNM files of any size; `train/` and `test/` (or `val/`) with the class folders
+    /// inside, or class folders alone, of which a tenth is held out. Transparent parts become white; the images stay grey
+    /// only if all are.
     #[arg(default_value = "fashion-mini")]
     pub source: SourceName,
     /// Another source for the test images; else those that SOURCE brings, or 10 % of each class held out
@@ -130,6 +134,22 @@ pub struct SourceArgs {
     /// Resize images to N x N pixels
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub size: Option<u32>,
+    #[command(flatten)]
+    pub reading: ReadArgs,
+}
+
+/// How images are read.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ReadArgs {
+    /// What becomes of images that are not square: cropped about the centre, padded by their own edges, or stretched
+    #[arg(long, value_name = "HOW", value_parser = fits(), default_value = "crop")]
+    pub fit: Fit,
+    /// Go on without the files that cannot be read, and name them in the result
+    #[arg(long)]
+    pub skip_unreadable: bool,
+    /// The most memory that decoding may need, such as 512M or 4G
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes, default_value = "2G")]
+    pub memory: u64,
 }
 
 /// What a run does, each line stronger than the one before: the preset, the file, named flags, `--set`.
@@ -164,6 +184,8 @@ pub struct EvaluateArgs {
     /// The real training images, to compare with: random ones, the initialisation, and all
     #[arg(long, value_name = "SOURCE")]
     pub train: Option<SourceName>,
+    #[command(flatten)]
+    pub reading: ReadArgs,
     /// How the set is judged: quick, ncfm or vico [default: as in FILE's recipe]
     #[arg(long, value_name = "NAME")]
     pub protocol: Option<String>,
@@ -192,6 +214,8 @@ pub struct CompareArgs {
     /// The real training images: random ones and all of them are judged, too
     #[arg(long, value_name = "SOURCE")]
     pub train: Option<SourceName>,
+    #[command(flatten)]
+    pub reading: ReadArgs,
     /// The networks that are trained, with commas between; -bn for batch norm [default: the protocol's]
     #[arg(long, value_name = "NAMES", value_parser = NetworkParser, value_delimiter = ',')]
     pub networks: Vec<NetworkChoice>,
@@ -290,10 +314,31 @@ pub struct BenchArgs {
 }
 
 impl SourceArgs {
-    /// The side that images are resized to.
-    pub fn size(&self) -> Option<usize> {
-        self.size.map(|size| size as usize)
+    pub fn read_as(&self) -> ReadAs {
+        self.reading.read_as(self.size.map(|size| size as usize))
     }
+}
+
+impl ReadArgs {
+    /// To images of this side.
+    pub fn read_as(&self, size: Option<usize>) -> ReadAs {
+        ReadAs { size, fit: self.fit, skip_unreadable: self.skip_unreadable, memory: self.memory }
+    }
+}
+
+fn fits() -> impl TypedValueParser<Value = Fit> {
+    let named = |name: String| Fit::ALL.iter().find(|(known, _)| *known == name).map_or(Fit::Crop, |&(_, fit)| fit);
+    PossibleValuesParser::new(Fit::ALL.map(|(name, _)| name)).map(named)
+}
+
+/// A number of bytes, of MiB (`M`) or of GiB (`G`).
+fn parse_bytes(text: &str) -> Result<u64, String> {
+    let (digits, unit) = match text.strip_suffix(['M', 'm']) {
+        Some(digits) => (digits, 1 << 20),
+        None => text.strip_suffix(['G', 'g']).map_or((text, 1), |digits| (digits, 1 << 30)),
+    };
+    let bytes = digits.trim().parse::<u64>().ok().and_then(|count| count.checked_mul(unit));
+    bytes.filter(|&bytes| bytes > 0).ok_or_else(|| format!("`{text}` is no number of bytes: write 512M or 4G"))
 }
 
 impl DistillArgs {

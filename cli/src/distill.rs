@@ -66,7 +66,7 @@ fn described(args: &DistillArgs) -> Result<RunFile> {
     Ok(RunFile {
         source: args.source.source.absolute(),
         test: args.source.test.as_ref().map(source::SourceName::absolute),
-        size: args.source.size(),
+        reading: args.source.read_as(),
         pool: args.pool.as_deref().map(source::absolute),
         images: None,
         engine: args.engine.clone().unwrap_or_else(|| "auto".into()),
@@ -102,8 +102,8 @@ impl<'a> Room<'a> {
             // A mistake in its name should not come to light after the distillation.
             evaluate::protocol(&run.recipe)?;
         }
-        let source = run.source.read_with_test(run.test.as_ref(), run.size, run.recipe.seed)?;
-        console.note(source::describe(&source));
+        let source = run.source.read(run.test.as_ref(), &run.reading.reading(run.recipe.seed))?;
+        source::tell(&source, console);
         let engine = block_on(engine::open(&run.engine))?;
         console.note(format!("distilling on {}, seed {}", engine.name(), run.recipe.seed));
         Ok(Room { console, signals, source, engine })
@@ -235,6 +235,7 @@ impl<'a> Room<'a> {
             protocol: None,
             accuracy: None,
             bytes: Bytes { source: self.source.bytes, file: file_size(&file) },
+            skipped: self.source.skipped.clone(),
         }
     }
 

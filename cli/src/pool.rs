@@ -36,8 +36,9 @@ struct Trained {
 pub fn run(args: &PoolArgs, console: &Console) -> Result<()> {
     let signals = Signals::watch()?;
     let recipe = args.recipe.resolve(&[], false)?;
-    let images = args.source.source.read_with_test(args.source.test.as_ref(), args.source.size(), recipe.seed)?;
-    console.note(source::describe(&images));
+    let reading = args.source.read_as().reading(recipe.seed);
+    let images = args.source.source.read(args.source.test.as_ref(), &reading)?;
+    source::tell(&images, console);
     let engine = block_on(engine::open(&args.engine))?;
     let (engine_name, start) = (engine.name().to_string(), Instant::now());
     let mut training = PoolRun::new(&recipe, &images.train, engine)?;

@@ -20,6 +20,8 @@ pub struct DistillReport {
     pub protocol: Option<String>,
     pub accuracy: Option<Accuracies>,
     pub bytes: Bytes,
+    /// Files of the source that were left out, and why.
+    pub skipped: Vec<String>,
 }
 
 /// The result of `attar evaluate`.
@@ -189,6 +191,7 @@ mod tests {
             protocol: Some("quick".into()),
             accuracy: Some(accuracy),
             bytes: Bytes { source: 5_200_000, file: 52_000 },
+            skipped: Vec::new(),
         }
     }
 

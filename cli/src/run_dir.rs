@@ -25,7 +25,11 @@ use attar::{
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{format, report::Figure, source::SourceName};
+use crate::{
+    format,
+    report::Figure,
+    source::{ReadAs, SourceName},
+};
 
 /// Where results go that name no place.
 pub const DEFAULT_PARENT: &str = "out";
@@ -44,7 +48,7 @@ pub fn set_at(path: PathBuf) -> PathBuf {
 pub struct RunFile {
     pub source: SourceName,
     pub test: Option<SourceName>,
-    pub size: Option<usize>,
+    pub reading: ReadAs,
     /// The file that the pool was read from.
     pub pool: Option<PathBuf>,
     /// What was read from source and test; `None` until it is.
@@ -334,13 +338,15 @@ fn remove(path: &Path) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use attar::data::Fit;
+
     use super::*;
 
     fn run_file() -> RunFile {
         RunFile {
             source: SourceName::Sample,
             test: Some(SourceName::Folder("/data/test".into())),
-            size: Some(16),
+            reading: ReadAs { size: Some(16), fit: Fit::Pad, skip_unreadable: false, memory: 1 << 30 },
             pool: None,
             images: Some(Fingerprints { training: "a".into(), test: "b".into() }),
             engine: "cpu".into(),

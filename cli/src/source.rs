@@ -9,11 +9,11 @@ use std::{
 
 use attar::{
     Dataset, Error, Result, Source,
-    data::{read_source, read_test},
+    data::{Fit, Half, Reading, Unreadable, read_source, read_test, read_train},
 };
 use serde::{Deserialize, Serialize};
 
-use crate::sample;
+use crate::{console::Console, sample};
 
 /// A source as it is named on the command line and in a run file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,36 +25,77 @@ pub enum SourceName {
     Folder(PathBuf),
 }
 
+/// How images are read, as a person asks for it and a run remembers it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReadAs {
+    /// The side that images are resized to.
+    pub size: Option<usize>,
+    pub fit: Fit,
+    pub skip_unreadable: bool,
+    /// Bytes that decoding may need.
+    pub memory: u64,
+}
+
+impl ReadAs {
+    /// `seed` chooses what is held out of a folder that has no test half of its own.
+    pub fn reading(&self, seed: u64) -> Reading {
+        let unreadable = if self.skip_unreadable { Unreadable::Skip } else { Unreadable::Refuse };
+        Reading { size: self.size, fit: self.fit, seed, unreadable, memory: self.memory }
+    }
+}
+
 impl SourceName {
-    /// Reads both halves. `size` is the side that images are resized to, `seed` chooses what is held out of a folder that
-    /// has no test half of its own.
-    pub fn read(&self, size: Option<usize>, seed: u64) -> Result<Source> {
-        let source = match self {
-            SourceName::Sample => sample::read()?,
-            SourceName::Folder(path) => return read_source(path, size, seed),
-        };
-        let Some(size) = size else { return Ok(source) };
-        Ok(Source { train: source.train.resized(size, size)?, test: source.test.resized(size, size)?, ..source })
-    }
-
     /// Reads both halves, the second one from another source if there is one.
-    pub fn read_with_test(&self, test: Option<&SourceName>, size: Option<usize>, seed: u64) -> Result<Source> {
-        let source = self.read(size, seed)?;
-        let Some(test) = test else { return Ok(source) };
-        let images = source.train.images();
-        let held_out = test.read_test(images.channels(), images.height(), images.width())?;
-        source.with_test(held_out)
+    pub fn read(&self, test: Option<&SourceName>, reading: &Reading) -> Result<Source> {
+        let source = match (self, test) {
+            (SourceName::Folder(path), None) => read_source(path, reading)?,
+            (SourceName::Sample, None) => {
+                let sample = sample::read()?;
+                let (train, test) = (resized(sample.train, reading)?, resized(sample.test, reading)?);
+                Source::new(train, test, sample.name, sample.bytes)?
+            }
+            (_, Some(test)) => {
+                let train = self.read_train(reading)?;
+                let images = train.set.images();
+                let test = test.read_test(reading, (images.channels(), images.height(), images.width()))?;
+                let mut source = Source::new(train.set, test.set, self.short_name(), train.bytes)?;
+                source.notes = [train.notes, test.notes, source.notes].concat();
+                source.skipped = [train.skipped, test.skipped].concat();
+                source
+            }
+        };
+        Ok(source.with_repeats_noted())
     }
 
-    /// Reads only the images to test on, in the form of those trained on.
-    pub fn read_test(&self, channels: usize, height: usize, width: usize) -> Result<Dataset> {
+    /// Reads the images to train on where those to test on come from elsewhere.
+    pub fn read_train(&self, reading: &Reading) -> Result<Half> {
+        let SourceName::Folder(path) = self else {
+            let sample = sample::read()?;
+            return Ok(half_of_sample(resized(sample.train, reading)?, sample.bytes));
+        };
+        read_train(path, reading)
+    }
+
+    /// Reads only the images to test on, in the form `[c, h, w]` of those trained on.
+    pub fn read_test(&self, reading: &Reading, (channels, height, width): (usize, usize, usize)) -> Result<Half> {
         match self {
-            SourceName::Folder(path) => read_test(path, channels, height, width),
-            SourceName::Sample if channels == 1 => sample::read()?.test.resized(height, width),
+            SourceName::Folder(path) => read_test(path, reading, channels, height, width),
+            SourceName::Sample if channels == 1 => {
+                let sample = sample::read()?;
+                Ok(half_of_sample(sample.test.resized(height, width, reading.fit)?, sample.bytes))
+            }
             SourceName::Sample => {
                 Err(Error::Data(format!("the images of {} are grey, not of {channels} channels", sample::NAME)))
             }
         }
+    }
+
+    /// For people, and in the names of folders.
+    fn short_name(&self) -> String {
+        let SourceName::Folder(path) = self else { return sample::NAME.into() };
+        let full = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        full.file_name().unwrap_or(full.as_os_str()).to_string_lossy().into_owned()
     }
 
     /// The same source, named so that another working directory finds it too.
@@ -66,8 +107,40 @@ impl SourceName {
     }
 }
 
+/// Images at the size asked for.
+fn resized(images: Dataset, reading: &Reading) -> Result<Dataset> {
+    match reading.size {
+        Some(size) => images.resized(size, size, reading.fit),
+        None => Ok(images),
+    }
+}
+
+/// Nothing needs to be said of the sample.
+fn half_of_sample(set: Dataset, bytes: u64) -> Half {
+    Half { set, bytes, notes: Vec::new(), skipped: Vec::new() }
+}
+
+/// Says what was read: a line, the classes, and what a person may not expect.
+pub fn tell(source: &Source, console: &Console) {
+    console.note(describe(source));
+    console.note(classes(source));
+    source.notes.iter().for_each(|note| console.note(format!("note: {note}")));
+}
+
+/// The classes and how many training images each has; of many, the first.
+fn classes(source: &Source) -> String {
+    const SHOWN: usize = 12;
+    let classes = source.train.classes();
+    let count = |class: usize| source.train.of_class(class as u32).len();
+    let shown: Vec<String> =
+        classes.iter().enumerate().take(SHOWN).map(|(class, name)| format!("{name} {}", count(class))).collect();
+    let more = classes.len().saturating_sub(SHOWN);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("classes: {}{more}", shown.join(", "))
+}
+
 /// A source in a line, for people.
-pub fn describe(source: &Source) -> String {
+fn describe(source: &Source) -> String {
     let images = source.train.images();
     let colour = if images.channels() == 1 { "grey" } else { "RGB" };
     format!(
@@ -132,7 +205,7 @@ mod tests {
     fn the_sample_is_whole() {
         let source = sample::read().unwrap();
         assert_eq!((source.train.len(), source.test.len(), source.train.classes().len()), (10_000, 2_000, 10));
-        let small = SourceName::Sample.read(Some(8), 0).unwrap();
+        let small = SourceName::Sample.read(None, &Reading { size: Some(8), ..Reading::default() }).unwrap();
         assert_eq!((small.train.images().height(), small.test.images().width()), (8, 8));
     }
 }

@@ -29,6 +29,7 @@ fn a_run_prints_one_object_and_fills_its_folder() {
         "protocol",
         "seconds",
         "seed",
+        "skipped",
     ];
     assert_eq!(keys(&result), expected);
     assert_eq!((&result["method"], &result["engine"]), (&"ncfm".into(), &"reference:f32".into()));

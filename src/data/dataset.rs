@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
-use super::resize;
+use super::resize::{Fit, resample};
 use crate::{Error, Result, sorted::SortedSet};
 
 /// The smallest standard deviation reported for a channel, so that dividing by that of a constant one is harmless.
@@ -25,9 +25,18 @@ pub struct Images {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Dataset {
     classes: Vec<String>,
+    naming: Naming,
     images: Images,
     labels: Vec<u32>,
     facts: Facts,
+}
+
+/// Where class names come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Naming {
+    Given,
+    /// From the labels, which nobody gave names to: a number means the class at that place.
+    Numbers,
 }
 
 /// What takes a pass over all pixels: found once, when somebody asks for it. It follows from the rest of a set, so that it
@@ -105,16 +114,16 @@ impl Images {
         self.pixels.chunks_exact(self.image_bytes())
     }
 
-    /// The same images at another size: resized until they cover it, then cropped about the centre.
+    /// The same images at another size.
     ///
     /// # Errors
     /// [`Error::Data`] if a size is 0.
-    pub fn resized(&self, height: usize, width: usize) -> Result<Images> {
+    pub fn resized(&self, height: usize, width: usize, how: Fit) -> Result<Images> {
         if (height, width) == (self.height, self.width) {
             return Ok(self.clone());
         }
         let planes = self.pixels.chunks_exact(self.height * self.width);
-        let pixels = planes.flat_map(|plane| resize::cover(plane, (self.height, self.width), (height, width)));
+        let pixels = planes.flat_map(|plane| resample(plane, (self.height, self.width), (height, width), how));
         Images::new(self.channels, height, width, pixels.collect())
     }
 
@@ -163,7 +172,20 @@ impl Dataset {
         if let Some(name) = classes.iter().find(|name| !names.insert(*name)) {
             return Err(Error::Data(format!("two classes are called `{name}`: give each its own name")));
         }
-        Ok(Dataset { classes, images, labels, facts: Facts::default() })
+        Ok(Dataset { classes, naming: Naming::Given, images, labels, facts: Facts::default() })
+    }
+
+    /// A data set whose labels have no names: its classes are those that occur, named by their numbers.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if the numbers of images and labels differ.
+    pub(super) fn numbered(images: Images, labels: &[u8]) -> Result<Dataset> {
+        let mut occurring = labels.to_vec();
+        occurring.sort_unstable();
+        occurring.dedup();
+        let class = |label: &u8| occurring.partition_point(|other| other < label) as u32;
+        let classes = occurring.iter().map(u8::to_string).collect();
+        Ok(Dataset { naming: Naming::Numbers, ..Dataset::new(classes, images, labels.iter().map(class).collect())? })
     }
 
     /// The class names, by label.
@@ -199,20 +221,26 @@ impl Dataset {
     pub fn select(&self, rows: &[u32]) -> Result<Dataset> {
         let images = self.images.select(rows)?;
         let labels = rows.iter().map(|&row| self.labels[row as usize]).collect();
-        Ok(Dataset { classes: self.classes.clone(), images, labels, facts: Facts::default() })
+        let classes = self.classes.clone();
+        Ok(Dataset { classes, naming: self.naming, images, labels, facts: Facts::default() })
+    }
+
+    /// Whether [`Dataset::with_classes`] takes the classes by their places in the list: nobody named them, and none of their
+    /// numbers is in it. Numbers that are names, as those of folders, are not places.
+    pub(super) fn goes_by_place(&self, classes: &[String]) -> bool {
+        let place = |name: &String| name.parse::<usize>().is_ok_and(|place| place < classes.len());
+        self.naming == Naming::Numbers && self.classes.iter().all(|name| !classes.contains(name) && place(name))
     }
 
     /// The same images with labels counted by another list of class names, such as that of the training set. Classes that
-    /// are named by numbers alone, as those of IDX files, are the classes at these places of the list.
+    /// have only numbers, as those of IDX files without names, are the classes at these places of the list.
     ///
     /// # Errors
     /// [`Error::Data`] if an image's class is not in the list.
     pub fn with_classes(self, classes: &[String]) -> Result<Dataset> {
-        // Labels that nobody gave names to are named by their number: these mean the class at that place.
-        let number = |name: &String| name.parse().ok().filter(|&place: &usize| place < classes.len());
-        let unnamed = self.classes.iter().all(|name| !classes.contains(name) && number(name).is_some());
-        let position = |name: &String| match unnamed {
-            true => number(name),
+        let by_place = self.goes_by_place(classes);
+        let position = |name: &String| match by_place {
+            true => name.parse().ok(),
             false => classes.iter().position(|other| other == name),
         };
         let map: Vec<Option<usize>> = self.classes.iter().map(position).collect();
@@ -230,8 +258,8 @@ impl Dataset {
     ///
     /// # Errors
     /// [`Error::Data`] if a size is 0.
-    pub fn resized(self, height: usize, width: usize) -> Result<Dataset> {
-        let images = self.images.resized(height, width)?;
+    pub fn resized(self, height: usize, width: usize, how: Fit) -> Result<Dataset> {
+        let images = self.images.resized(height, width, how)?;
         Ok(Dataset { images, facts: Facts::default(), ..self })
     }
 
@@ -369,9 +397,11 @@ mod tests {
         let classes: Vec<String> = ["b", "c", "a"].map(String::from).into();
         assert_eq!(two_classes().with_classes(&classes).unwrap().labels(), [2, 0, 2]);
         assert!(two_classes().with_classes(&classes[..2]).is_err());
-        let numbered = |names: [&str; 2]| Dataset { classes: names.map(String::from).to_vec(), ..two_classes() };
-        assert_eq!(numbered(["0", "2"]).with_classes(&classes).unwrap().labels(), [0, 2, 0]);
-        assert!(numbered(["0", "3"]).with_classes(&classes).is_err());
+        let numbered = |labels: [u8; 3]| Dataset::numbered(two_classes().images, &labels).unwrap();
+        assert_eq!(numbered([0, 2, 0]).with_classes(&classes).unwrap().labels(), [0, 2, 0]);
+        assert!(numbered([0, 3, 0]).with_classes(&classes).is_err());
+        let named = Dataset { classes: vec!["0".into(), "2".into()], ..two_classes() };
+        assert!(named.with_classes(&classes).is_err(), "numbers that are names are no places");
     }
 
     #[test]
@@ -391,7 +421,7 @@ mod tests {
         let (print, norm) = (set.fingerprint(), set.normalisation());
         assert_eq!((set.clone().fingerprint(), set.clone().normalisation()), (print.clone(), norm.clone()));
         assert_eq!(set, two_classes());
-        for other in [set.select(&[1, 2]).unwrap(), set.resized(1, 1).unwrap()] {
+        for other in [set.select(&[1, 2]).unwrap(), set.resized(1, 1, Fit::Crop).unwrap()] {
             assert!(other.fingerprint() != print && other.normalisation() != norm);
         }
     }

@@ -127,7 +127,7 @@ fn folder_name(class: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::distilled::tests::example;
-    use super::super::{png_grid, read_test};
+    use super::super::{Reading, png_grid, read_test};
     use super::*;
 
     #[test]
@@ -157,7 +157,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let (set, folder) = (example(), root.path().join("out"));
         write_folder(&set, &folder).unwrap();
-        let read = read_test(&folder, 1, 1, 2).unwrap();
+        let read = read_test(&folder, &Reading::default(), 1, 1, 2).unwrap().set;
         assert_eq!(read.classes(), ["Ankle boot", "T-shirt-top"]);
         let pixels = set.images_u8();
         assert_eq!(read.images().pixels(), [&pixels[4..], &pixels[..4]].concat());

@@ -1,8 +1,11 @@
 //! Files on a disk: errors that name the path, writes that never leave half a file.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
+
+use unicode_normalization::UnicodeNormalization as _;
 
 use crate::{Error, Result};
 
@@ -40,10 +43,27 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
     })
 }
 
-/// The last part of a path, for people.
+/// The last part of a path, for people: see [`shown`].
 pub(super) fn name(path: &Path) -> String {
     let full = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-    full.file_name().unwrap_or(full.as_os_str()).to_string_lossy().into_owned()
+    shown(full.file_name().unwrap_or(full.as_os_str()))
+}
+
+/// A name on a disk as text, each letter in its composed form (NFC), so that the same word is the same text on every
+/// system; bytes that are no text become `\xE9`, so that no two names do.
+pub(super) fn shown(name: &OsStr) -> String {
+    let mut text = String::new();
+    for chunk in name.as_encoded_bytes().utf8_chunks() {
+        text.extend(chunk.valid().nfc());
+        chunk.invalid().iter().for_each(|byte| text.push_str(&format!("\\x{byte:02X}")));
+    }
+    text
+}
+
+/// A path whose letters beyond ASCII are told by number, where two look alike.
+pub(super) fn escaped(path: &Path) -> String {
+    let letter = |c: char| if c.is_ascii() { c.to_string() } else { c.escape_unicode().to_string() };
+    path.to_string_lossy().chars().map(letter).collect()
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ pub use grid::{Picture, png_grid};
 pub use losses::{LossPoint, Losses};
 pub use npz::npz;
 pub use read::{IdxFiles, from_idx_bytes};
-pub use resize::fit;
+pub use resize::{Fit, fit};
 pub use source::{Source, split_per_class, split_rows};
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -35,4 +35,4 @@ pub use export::{save_png, write_folder};
 #[cfg(not(target_arch = "wasm32"))]
 pub use files::write_atomic;
 #[cfg(not(target_arch = "wasm32"))]
-pub use read::{read_idx_dir, read_source, read_test};
+pub use read::{Half, Reading, Unreadable, read_source, read_test, read_train};

@@ -1,11 +1,41 @@
 //! From a picture of any size to one of a fixed size: shared by the image folders and the browser.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Error, Result};
+
+/// What becomes of pictures whose sides are in another proportion than those asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fit {
+    /// Resized until they cover the size asked for, then cropped about the centre.
+    #[default]
+    Crop,
+    /// Resized until they fit in it, and continued by their own edges.
+    Pad,
+    /// Each side is resized by itself.
+    Stretch,
+}
+
+impl Fit {
+    /// By name.
+    pub const ALL: [(&'static str, Fit); 3] = [("crop", Fit::Crop), ("pad", Fit::Pad), ("stretch", Fit::Stretch)];
+
+    /// What is done to a picture much longer than wide, if something of it is lost or distorted.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) fn to_lopsided(self) -> Option<&'static str> {
+        match self {
+            Fit::Crop => Some("cropped about the centre, so that more than half of each is lost"),
+            Fit::Pad => None,
+            Fit::Stretch => Some("stretched"),
+        }
+    }
+}
 
 /// One picture as decoders and the browser give it (RGBA, `[height, width, 4]`) as planes `[channels, h, w]`.
 ///
 /// Transparent parts lie over white. One channel is the luma of ITU-R BT.601; three are red, green and blue. The picture
-/// is resized until it just covers the size asked for, then cropped about its centre.
+/// takes the size asked for as `how` says.
 ///
 /// # Errors
 /// [`Error::Data`] if the length is not `height * width * 4`, a size is 0, or `channels` is neither 1 nor 3.
@@ -14,6 +44,7 @@ pub fn fit(
     (height, width): (usize, usize),
     channels: usize,
     (to_height, to_width): (usize, usize),
+    how: Fit,
 ) -> Result<Vec<u8>> {
     if height.checked_mul(width).and_then(|n| n.checked_mul(4)) != Some(rgba.len()) || rgba.is_empty() {
         let bytes = rgba.len();
@@ -26,7 +57,7 @@ pub fn fit(
     }
     let plane = |channel: usize| -> Vec<u8> {
         let value = |pixel: &[u8]| if channels == 1 { luma(pixel) } else { over_white(pixel[channel], pixel[3]) };
-        cover(&rgba.chunks_exact(4).map(value).collect::<Vec<u8>>(), (height, width), (to_height, to_width))
+        resample(&rgba.chunks_exact(4).map(value).collect::<Vec<u8>>(), (height, width), (to_height, to_width), how)
     };
     Ok((0..channels).flat_map(plane).collect())
 }
@@ -41,16 +72,21 @@ fn luma(rgba: &[u8]) -> u8 {
     ((part(0, 299) + part(1, 587) + part(2, 114) + 500) / 1000) as u8
 }
 
-/// Resizes a plane `[h, w]` until it covers `to`, and crops it about the centre.
+/// Resizes a plane `[h, w]` about its centre.
 ///
 /// Bilinear, with the filter widened when shrinking so that nothing aliases (what Pillow and `createImageBitmap` call
 /// bilinear and high quality). Sizes must be at least 1.
-pub(super) fn cover(plane: &[u8], from: (usize, usize), to: (usize, usize)) -> Vec<u8> {
+pub(super) fn resample(plane: &[u8], from: (usize, usize), to: (usize, usize), how: Fit) -> Vec<u8> {
     if from == to {
         return plane.to_vec();
     }
-    let step = (from.0 as f64 / to.0 as f64).min(from.1 as f64 / to.1 as f64);
-    let (vertical, horizontal) = (taps(from.0, to.0, step), taps(from.1, to.1, step));
+    let own = (from.0 as f64 / to.0 as f64, from.1 as f64 / to.1 as f64);
+    let steps = match how {
+        Fit::Crop => (own.0.min(own.1), own.0.min(own.1)),
+        Fit::Pad => (own.0.max(own.1), own.0.max(own.1)),
+        Fit::Stretch => own,
+    };
+    let (vertical, horizontal) = (taps(from.0, to.0, steps.0), taps(from.1, to.1, steps.1));
     let across = |row: &[u8]| -> Vec<f32> {
         horizontal.iter().map(|tap| tap.sum(row[tap.first..].iter().map(|&pixel| f32::from(pixel)))).collect()
     };
@@ -80,7 +116,8 @@ fn taps(from: usize, to: usize, step: f64) -> Vec<Tap> {
     let reach = step.max(1.0);
     let start = (from as f64 - to as f64 * step) / 2.0;
     let tap = |index: usize| {
-        let centre = start + (index as f64 + 0.5) * step - 0.5;
+        // Past the edges, the edge goes on.
+        let centre = (start + (index as f64 + 0.5) * step - 0.5).clamp(-0.5, from as f64 - 0.5);
         let first = (centre - reach).ceil().max(0.0) as usize;
         let last = ((centre + reach).floor() as usize).min(from - 1);
         let weights: Vec<f64> = (first..=last).map(|i| (1.0 - (i as f64 - centre).abs() / reach).max(0.0)).collect();
@@ -97,10 +134,10 @@ mod tests {
     #[test]
     fn same_size_and_flat_planes_stay() {
         let plane: Vec<u8> = (0..12).map(|i| i * 20).collect();
-        assert_eq!(cover(&plane, (3, 4), (3, 4)), plane);
-        assert_eq!(cover(&plane, (3, 4), (3, 2)), [20, 40, 100, 120, 180, 200]);
+        assert_eq!(resample(&plane, (3, 4), (3, 4), Fit::Crop), plane);
+        assert_eq!(resample(&plane, (3, 4), (3, 2), Fit::Crop), [20, 40, 100, 120, 180, 200]);
         for (from, to) in [((5, 9), (2, 2)), ((1, 1), (4, 3)), ((64, 1), (1, 64)), ((3, 7), (30, 11))] {
-            assert_eq!(cover(&vec![77; from.0 * from.1], from, to), vec![77; to.0 * to.1]);
+            assert_eq!(resample(&vec![77; from.0 * from.1], from, to, Fit::Crop), vec![77; to.0 * to.1]);
         }
     }
 
@@ -109,24 +146,38 @@ mod tests {
     fn shrinking_and_growing_weigh_by_distance() {
         let row = [0, 80, 160, 240];
         let doubled: Vec<u8> = [row, row, row, row].concat();
-        assert_eq!(cover(&doubled, (4, 4), (2, 2)), [57, 183, 57, 183]);
-        assert_eq!(cover(&doubled, (4, 4), (8, 8))[..8], [0, 20, 60, 100, 140, 180, 220, 240]);
+        assert_eq!(resample(&doubled, (4, 4), (2, 2), Fit::Crop), [57, 183, 57, 183]);
+        assert_eq!(resample(&doubled, (4, 4), (8, 8), Fit::Crop)[..8], [0, 20, 60, 100, 140, 180, 220, 240]);
+    }
+
+    /// A picture twice as wide as high, dark on the left and light on the right, with a bright middle.
+    #[test]
+    fn what_is_not_square_is_cropped_padded_or_stretched() {
+        let picture = [[0, 80, 160, 240], [10, 90, 170, 250]].concat();
+        let square = |how| resample(&picture, (2, 4), (4, 4), how);
+        assert_eq!(resample(&picture, (2, 4), (2, 2), Fit::Crop), [80, 160, 90, 170]);
+        assert_eq!(
+            square(Fit::Pad),
+            [[0, 80, 160, 240], [0, 80, 160, 240], [10, 90, 170, 250], [10, 90, 170, 250]].concat()
+        );
+        let rows = [0, 3, 8, 10].map(|down| [0, 80, 160, 240].map(|value| value + down));
+        assert_eq!(square(Fit::Stretch), rows.concat());
     }
 
     #[test]
     fn transparency_lies_over_white() {
         let picture = [10, 20, 30, 255, 10, 20, 30, 0];
-        assert_eq!(fit(&picture, (1, 2), 3, (1, 2)).unwrap(), [10, 255, 20, 255, 30, 255]);
-        assert_eq!(fit(&picture, (1, 2), 1, (1, 2)).unwrap(), [18, 255]);
+        assert_eq!(fit(&picture, (1, 2), 3, (1, 2), Fit::Crop).unwrap(), [10, 255, 20, 255, 30, 255]);
+        assert_eq!(fit(&picture, (1, 2), 1, (1, 2), Fit::Crop).unwrap(), [18, 255]);
         let grey: Vec<u8> = (0..=255).flat_map(|v| [v, v, v, 255]).collect();
-        assert_eq!(fit(&grey, (16, 16), 1, (16, 16)).unwrap(), (0..=255).collect::<Vec<u8>>());
+        assert_eq!(fit(&grey, (16, 16), 1, (16, 16), Fit::Crop).unwrap(), (0..=255).collect::<Vec<u8>>());
     }
 
     #[test]
     fn wrong_sizes_are_refused() {
-        assert!(fit(&[0; 8], (1, 1), 3, (1, 1)).is_err());
-        assert!(fit(&[], (0, 1), 3, (1, 1)).is_err());
-        assert!(fit(&[0; 4], (1, 1), 2, (1, 1)).is_err());
-        assert!(fit(&[0; 4], (1, 1), 3, (0, 1)).is_err());
+        assert!(fit(&[0; 8], (1, 1), 3, (1, 1), Fit::Crop).is_err());
+        assert!(fit(&[], (0, 1), 3, (1, 1), Fit::Crop).is_err());
+        assert!(fit(&[0; 4], (1, 1), 2, (1, 1), Fit::Crop).is_err());
+        assert!(fit(&[0; 4], (1, 1), 3, (0, 1), Fit::Crop).is_err());
     }
 }

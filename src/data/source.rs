@@ -17,6 +17,10 @@ pub struct Source {
     pub name: String,
     /// Size of the source files together, in bytes.
     pub bytes: u64,
+    /// What a person may not expect of the images, or of how they were read, in sentences.
+    pub notes: Vec<String>,
+    /// Files that were left out, and why.
+    pub skipped: Vec<String>,
 }
 
 impl Source {
@@ -33,6 +37,11 @@ impl Source {
             let class = &train.classes()[class];
             return Err(Error::Data(format!("class `{class}` of {name} has no training image: add some or remove it")));
         }
+        let mut notes = Vec::new();
+        if test.goes_by_place(train.classes()) {
+            let (numbers, classes) = (test.classes().join(", "), train.classes().join(", "));
+            notes.push(format!("the test labels {numbers} have no names and are taken as places among {classes}"));
+        }
         let test = test.with_classes(train.classes())?;
         let size = |set: &Dataset| (set.images().channels(), set.images().height(), set.images().width());
         if size(&train) != size(&test) {
@@ -42,15 +51,35 @@ impl Source {
                 size(&test)
             )));
         }
-        Ok(Source { train, test, name, bytes })
+        Ok(Source { train, test, name, bytes, notes, skipped: Vec::new() })
     }
 
-    /// The same source with another test set.
-    ///
-    /// # Errors
-    /// As [`Source::new`].
-    pub fn with_test(self, test: Dataset) -> Result<Source> {
-        Source::new(self.train, test, self.name, self.bytes)
+    /// With these notes before its own, and these files skipped.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) fn told(mut self, notes: Vec<String>, skipped: Vec<String>) -> Source {
+        self.notes.splice(0..0, notes);
+        self.skipped = skipped;
+        self
+    }
+
+    /// With a note on images that come more than once, which weigh more than others, and one on test images that are
+    /// training images, too, on which every accuracy is too high.
+    #[cfg(not(target_arch = "wasm32"))]
+    #[must_use]
+    pub fn with_repeats_noted(mut self) -> Source {
+        let mut trained = std::collections::HashSet::new();
+        let repeated = self.train.images().iter().filter(|&image| !trained.insert(image)).count();
+        let known = self.test.images().iter().filter(|&image| trained.contains(image)).count();
+        if repeated > 0 {
+            let all = self.train.len();
+            self.notes.push(format!("{repeated} of {all} training images repeat others"));
+        }
+        if known > 0 {
+            let all = self.test.len();
+            self.notes
+                .push(format!("{known} of {all} test images are training images, too: accuracies will be too high"));
+        }
+        self
     }
 }
 
@@ -97,7 +126,7 @@ pub fn split_rows(classes: &[String], labels: &[u32], fraction: f64, seed: u64) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::Images;
+    use crate::data::{Fit, Images};
 
     /// Images of one pixel, whose value is their row.
     fn set(labels: &[u32]) -> Dataset {
@@ -134,7 +163,7 @@ mod tests {
         let full = set(&[0, 1, 2]);
         assert!(source(&full, &set(&[2])).is_ok());
         assert!(source(&set(&[0, 1]), &full).is_err());
-        assert!(source(&full, &full.clone().resized(2, 2).unwrap()).is_err());
+        assert!(source(&full, &full.clone().resized(2, 2, Fit::Crop).unwrap()).is_err());
         let one = Dataset::new(vec!["a".into()], full.images().clone(), vec![0; 3]).unwrap();
         assert!(source(&one, &one).is_err());
     }

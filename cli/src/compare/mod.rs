@@ -42,7 +42,8 @@ pub fn run(args: &CompareArgs, console: &Console) -> Result<()> {
     let recipe = common_recipe(args, &entries)?;
     let networks = networks(args, &recipe, &entries[0].set)?;
     let named: Vec<_> = entries.iter().map(|entry| (entry.path.as_path(), &entry.set)).collect();
-    let real = RealImages::read(&args.test, args.train.as_ref(), &named)?;
+    let real = RealImages::read(&args.test, args.train.as_ref(), &args.reading, &named)?;
+    real.notes.iter().for_each(|note| console.note(format!("note: {note}")));
     if real.train.is_none() {
         console.note("no real training images are known to compare with: give some with --train");
     }

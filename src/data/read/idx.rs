@@ -2,13 +2,9 @@
 //! label or pixel; often gzipped. <http://yann.lecun.com/exdb/mnist/>
 
 use std::io::{ErrorKind, Read};
-#[cfg(not(target_arch = "wasm32"))]
-use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 
-#[cfg(not(target_arch = "wasm32"))]
-use crate::data::files;
 use crate::data::{
     dataset::{Dataset, Images},
     deflate::RATIO,
@@ -20,8 +16,6 @@ const TRAIN_IMAGES: &str = "train-images-idx3-ubyte";
 const TRAIN_LABELS: &str = "train-labels-idx1-ubyte";
 const TEST_IMAGES: &str = "t10k-images-idx3-ubyte";
 const TEST_LABELS: &str = "t10k-labels-idx1-ubyte";
-#[cfg(not(target_arch = "wasm32"))]
-const CLASSES: &str = "classes.txt";
 
 /// The four files of an IDX data set, each plain or gzipped, and its class names.
 #[derive(Debug, Clone, Copy)]
@@ -54,116 +48,109 @@ pub struct IdxFiles<'a> {
 /// [`Error::Format`] if a file is not IDX, damaged or cut short; [`Error::Data`] if they do not fit together.
 pub fn from_idx_bytes(files: &IdxFiles<'_>, name: &str) -> Result<Source> {
     let part = |stem: &str, bytes| Part { name: format!("{stem} of {name}"), bytes };
-    let train =
-        dataset(&part(TRAIN_IMAGES, files.train_images), &part(TRAIN_LABELS, files.train_labels), files.classes)?;
-    let test = dataset(&part(TEST_IMAGES, files.test_images), &part(TEST_LABELS, files.test_labels), files.classes)?;
+    let train = Pair { images: part(TRAIN_IMAGES, files.train_images), labels: part(TRAIN_LABELS, files.train_labels) };
+    let test = Pair { images: part(TEST_IMAGES, files.test_images), labels: part(TEST_LABELS, files.test_labels) };
+    let (train, test) = (train.dataset(files.classes)?, test.dataset(files.classes)?);
     let all = [files.train_images, files.train_labels, files.test_images, files.test_labels];
     Source::new(train, test, name.into(), all.iter().map(|bytes| bytes.len() as u64).sum())
 }
 
-/// Reads the IDX data set in a folder: `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`
-/// and `t10k-labels-idx1-ubyte`, each plain or `.gz`, and `classes.txt` (one name a line) if there.
+/// Images and labels of a half.
+pub(super) struct Pair<'a> {
+    pub images: Part<'a>,
+    pub labels: Part<'a>,
+}
+
+/// Compares what the headers promise before anything is unpacked: as many labels as images in each half and, if they must
+/// be alike, one size of images.
 ///
 /// # Errors
-/// As [`from_idx_bytes`]; [`Error::Data`] if a file is missing, [`Error::Io`] if one cannot be read.
+/// [`Error::Data`] or [`Error::Format`] that names the files.
 #[cfg(not(target_arch = "wasm32"))]
-pub fn read_idx_dir(path: &Path) -> Result<Source> {
-    let (train, train_bytes) = read_pair(path, TRAIN_IMAGES, TRAIN_LABELS)?;
-    let (test, test_bytes) = read_pair(path, TEST_IMAGES, TEST_LABELS)?;
-    Source::new(train, test, files::name(path), train_bytes + test_bytes)
-}
-
-/// Reads only the test half of an IDX folder.
-#[cfg(not(target_arch = "wasm32"))]
-pub(super) fn read_idx_test(path: &Path) -> Result<Dataset> {
-    Ok(read_pair(path, TEST_IMAGES, TEST_LABELS)?.0)
-}
-
-/// Whether a folder holds IDX images.
-#[cfg(not(target_arch = "wasm32"))]
-pub(super) fn is_idx_dir(path: &Path) -> bool {
-    [TRAIN_IMAGES, TEST_IMAGES].iter().any(|stem| find(path, stem).is_ok())
-}
-
-/// The data set of two files in a folder, and their size in bytes.
-#[cfg(not(target_arch = "wasm32"))]
-fn read_pair(path: &Path, images: &str, labels: &str) -> Result<(Dataset, u64)> {
-    let (images, labels) = (find(path, images)?, find(path, labels)?);
-    let classes = path.join(CLASSES);
-    let classes = if classes.exists() { Some(read_names(&classes)?) } else { None };
-    let (image_bytes, label_bytes) = (files::read(&images)?, files::read(&labels)?);
-    let images = Part { name: images.display().to_string(), bytes: &image_bytes };
-    let labels = Part { name: labels.display().to_string(), bytes: &label_bytes };
-    let bytes = image_bytes.len() + label_bytes.len();
-    Ok((dataset(&images, &labels, classes.as_deref())?, bytes as u64))
-}
-
-#[cfg(not(target_arch = "wasm32"))]
-fn read_names(path: &Path) -> Result<String> {
-    let not_text = |_| Error::Format(format!("{} is not UTF-8 text: write one class name a line", path.display()));
-    String::from_utf8(files::read(path)?).map_err(not_text)
-}
-
-/// The file of this name (or with `.idx` for `-idx`, as some mirrors have it), plain or gzipped.
-#[cfg(not(target_arch = "wasm32"))]
-fn find(folder: &Path, stem: &str) -> Result<PathBuf> {
-    let dotted = stem.replace("-idx", ".idx");
-    let names = [stem.to_string(), format!("{stem}.gz"), dotted.clone(), format!("{dotted}.gz")];
-    names.iter().map(|name| folder.join(name)).find(|path| path.is_file()).ok_or_else(|| {
-        let folder = folder.display();
-        Error::Data(format!("{folder} has no file {stem} or {stem}.gz: put the four IDX files into one folder"))
-    })
-}
-
-fn dataset(images: &Part<'_>, labels: &Part<'_>, classes: Option<&str>) -> Result<Dataset> {
-    let ([n, height, width], pixels) = images.read()?;
-    let ([label_count], values) = labels.read()?;
-    if n != label_count {
-        return Err(Error::Data(format!(
-            "{} has {n} images, but {} has {label_count} labels: take both from one data set",
-            images.name, labels.name
-        )));
+pub(super) fn check_headers(halves: &[Pair<'_>], alike: bool) -> Result<()> {
+    let mut first: Option<([usize; 2], &str)> = None;
+    for half in halves {
+        let size = half.check()?;
+        match first {
+            Some((other, name)) if alike && other != size => {
+                return Err(Error::Data(format!(
+                    "{} has images of {} x {}, but {name} of {} x {}: take both from one data set",
+                    half.images.name, size[0], size[1], other[0], other[1]
+                )));
+            }
+            _ => first = first.or(Some((size, &half.images.name))),
+        }
     }
-    let (classes, values) = match classes {
-        Some(text) => (text.trim_end().lines().map(|line| line.trim().to_string()).collect(), widen(&values)),
-        None => count_classes(&values),
-    };
-    let set = Images::new(1, height, width, pixels).and_then(|images| Dataset::new(classes, images, values));
-    set.map_err(|error| Error::Data(format!("{} and {}: {error}", images.name, labels.name)))
+    Ok(())
+}
+
+impl Pair<'_> {
+    /// The size of the images, of which there are as many as labels.
+    fn check(&self) -> Result<[usize; 2]> {
+        let [n, height, width] = self.images.header()?;
+        let [labels] = self.labels.header()?;
+        if n == labels {
+            return Ok([height, width]);
+        }
+        let (images, other) = (&self.images.name, &self.labels.name);
+        Err(Error::Data(format!(
+            "{images} has {n} images, but {other} has {labels} labels: take both from one data set"
+        )))
+    }
+
+    pub(super) fn dataset(&self, classes: Option<&str>) -> Result<Dataset> {
+        let [height, width] = self.check()?;
+        let (pixels, values) = (self.images.read::<3>()?, self.labels.read::<1>()?);
+        let set = Images::new(1, height, width, pixels).and_then(|images| match classes {
+            Some(text) => {
+                // A byte order mark is no part of a name.
+                let lines = text.trim_start_matches('\u{feff}').trim_end().lines();
+                Dataset::new(lines.map(|line| line.trim().to_string()).collect(), images, widen(&values))
+            }
+            None => Dataset::numbered(images, &values),
+        });
+        set.map_err(|error| Error::Data(format!("{} and {}: {error}", self.images.name, self.labels.name)))
+    }
 }
 
 fn widen(labels: &[u8]) -> Vec<u32> {
     labels.iter().map(|&label| u32::from(label)).collect()
 }
 
-/// The labels that occur, in order, as class names; and the labels counted by them.
-fn count_classes(labels: &[u8]) -> (Vec<String>, Vec<u32>) {
-    let mut occurring = labels.to_vec();
-    occurring.sort_unstable();
-    occurring.dedup();
-    let class = |label: &u8| occurring.partition_point(|other| other < label) as u32;
-    (occurring.iter().map(u8::to_string).collect(), labels.iter().map(class).collect())
-}
-
 /// One file and what to call it in an error.
-struct Part<'a> {
-    name: String,
-    bytes: &'a [u8],
+pub(super) struct Part<'a> {
+    pub name: String,
+    pub bytes: &'a [u8],
 }
 
 impl Part<'_> {
-    /// The sizes and bytes of an IDX file of this many axes.
-    fn read<const RANK: usize>(&self) -> Result<([usize; RANK], Vec<u8>)> {
-        let size = self.bytes.len() as u64;
-        if self.bytes.starts_with(&[0x1f, 0x8b]) {
-            self.parse(MultiGzDecoder::new(self.bytes), size.saturating_mul(RATIO))
-        } else {
-            self.parse(self.bytes, size)
+    /// The sizes of an IDX file of this many axes. They are no more than its bytes can hold.
+    fn header<const RANK: usize>(&self) -> Result<[usize; RANK]> {
+        self.open::<RANK>().map(|(dims, ..)| dims)
+    }
+
+    /// The values of an IDX file of this many axes.
+    fn read<const RANK: usize>(&self) -> Result<Vec<u8>> {
+        let (_, promised, reader) = self.open::<RANK>()?;
+        let mut data = Vec::new();
+        reader.take(promised + 1).read_to_end(&mut data).map_err(|error| self.unreadable(&error))?;
+        match data.len() as u64 {
+            length if length < promised => Err(self.cut_short()),
+            length if length > promised => {
+                Err(Error::Format(format!("{} holds more than its header says: get the file again", self.name)))
+            }
+            _ => Ok(data),
         }
     }
 
-    /// Parses what `reader` yields, of which there are at most `most` bytes.
-    fn parse<const RANK: usize>(&self, mut reader: impl Read, most: u64) -> Result<([usize; RANK], Vec<u8>)> {
+    /// The sizes, how many values they promise, and the values to be read.
+    fn open<const RANK: usize>(&self) -> Result<([usize; RANK], u64, Box<dyn Read + '_>)> {
+        let size = self.bytes.len() as u64;
+        let (mut reader, most): (Box<dyn Read>, u64) = if self.bytes.starts_with(&[0x1f, 0x8b]) {
+            (Box::new(MultiGzDecoder::new(self.bytes)), size.saturating_mul(RATIO))
+        } else {
+            (Box::new(self.bytes), size)
+        };
         let mut word = || -> Result<[u8; 4]> {
             let mut word = [0; 4];
             reader.read_exact(&mut word).map_err(|error| self.unreadable(&error))?;
@@ -179,15 +166,7 @@ impl Part<'_> {
         }
         let promised = dims.iter().try_fold(1u64, |size, &dim| size.checked_mul(dim as u64));
         let promised = promised.filter(|&size| size <= most).ok_or_else(|| self.cut_short())?;
-        let mut data = Vec::new();
-        reader.take(promised + 1).read_to_end(&mut data).map_err(|error| self.unreadable(&error))?;
-        match data.len() as u64 {
-            length if length < promised => Err(self.cut_short()),
-            length if length > promised => {
-                Err(Error::Format(format!("{} holds more than its header says: get the file again", self.name)))
-            }
-            _ => Ok((dims, data)),
-        }
+        Ok((dims, promised, reader))
     }
 
     fn unreadable(&self, error: &std::io::Error) -> Error {

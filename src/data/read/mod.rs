@@ -1,13 +1,25 @@
 //! Readers: from files to data sets. One file a format; what needs a file system is native only.
 
 #[cfg(not(target_arch = "wasm32"))]
+mod budget;
+#[cfg(not(target_arch = "wasm32"))]
 mod folder;
 mod idx;
 #[cfg(not(target_arch = "wasm32"))]
-mod native;
-
+mod idx_folder;
 #[cfg(not(target_arch = "wasm32"))]
-pub use idx::read_idx_dir;
+mod jpeg;
+#[cfg(not(target_arch = "wasm32"))]
+mod layout;
+#[cfg(not(target_arch = "wasm32"))]
+mod native;
+#[cfg(not(target_arch = "wasm32"))]
+mod picture;
+#[cfg(not(target_arch = "wasm32"))]
+mod tree;
+#[cfg(not(target_arch = "wasm32"))]
+mod unread;
+
 pub use idx::{IdxFiles, from_idx_bytes};
 #[cfg(not(target_arch = "wasm32"))]
-pub use native::{read_source, read_test};
+pub use native::{Half, Reading, Unreadable, read_source, read_test, read_train};

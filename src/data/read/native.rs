@@ -1,38 +1,97 @@
-//! Which reader a folder wants.
+//! Which reader a source wants.
 
 use std::path::Path;
 
-use super::{folder, idx};
+use super::{folder, idx_folder as idx, tree::Folder, unread};
 use crate::{
     Error, Result,
-    data::{dataset::Dataset, source::Source},
+    data::{dataset::Dataset, resize::Fit, source::Source},
 };
 
 /// The largest side that images can be resized to.
 const LARGEST_SIDE: usize = 4096;
 
-/// Reads a folder: IDX files (`train-images-idx3-ubyte` and its three fellows, plain or `.gz`, with an optional
-/// `classes.txt`) or images sorted into one folder a class.
+/// How a source is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reading {
+    /// The side that images are resized to; chosen by the images themselves if it is `None`.
+    pub size: Option<usize>,
+    /// What becomes of pictures that are not square.
+    pub fit: Fit,
+    /// Decides what is held out of a source without a test half.
+    pub seed: u64,
+    pub unreadable: Unreadable,
+    /// Bytes that decoding may need at once, over all threads, beside the images that are kept.
+    pub memory: u64,
+}
+
+impl Default for Reading {
+    fn default() -> Reading {
+        Reading { size: None, fit: Fit::Crop, seed: 0, unreadable: Unreadable::Refuse, memory: 2 << 30 }
+    }
+}
+
+/// What becomes of a source with files that cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unreadable {
+    /// It is refused, in a sentence that counts and names them.
+    Refuse,
+    /// They are left out, and named.
+    Skip,
+}
+
+/// Half of a source: images to train or to test on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Half {
+    pub set: Dataset,
+    /// Size of the files, in bytes.
+    pub bytes: u64,
+    /// What a person may not expect, in sentences.
+    pub notes: Vec<String>,
+    /// Files that were left out, and why.
+    pub skipped: Vec<String>,
+}
+
+impl Half {
+    /// With these notes before its own.
+    pub(super) fn after(mut self, notes: Vec<String>) -> Half {
+        self.notes.splice(0..0, notes);
+        self
+    }
+}
+
+/// Reads a folder: IDX files (`train-images-idx3-ubyte` and its three fellows, whatever stands before these names, plain or
+/// `.gz`, with an optional `classes.txt`) or images sorted into one folder a class.
 ///
-/// An image folder may hold `train/` and `test/` (or `val/`) with the class folders inside; otherwise 10 % of each class,
-/// chosen by `seed`, become the test set. PNG, JPEG and WebP are told apart by content. Images are resized until they
-/// cover `size` x `size` and cropped about the centre. Without a `size`, that is the images' own if they are all equal,
-/// square and at most 64; else 32 if the median of the short sides is below 64, and 64 otherwise. They keep one channel
-/// only if every file is grey. IDX images stay as they are unless a `size` is given.
+/// An image folder may hold `train/` and `test/` (or `val/`, where there is no `test/`; other usual names and any case) with
+/// the class folders inside; otherwise 10 % of each class, chosen by the seed, become the test set. PNG, JPEG,
+/// WebP, GIF (of which the first picture), BMP, TIFF and PNM are told apart by content. Images take the size asked for as [`Fit`] says; transparent parts become white. Without a size,
+/// that is the images' own if they are all equal, square and at most 64; else 32 if the median of the short sides is below
+/// 64, and 64 otherwise. They keep one channel only if every file is grey. IDX images stay as they are unless a size is
+/// given. What is left out of a folder, and what becomes of pictures that a person may not expect, stands in
+/// [`Source::notes`].
 ///
 /// # Errors
 /// [`Error::Data`], [`Error::Format`] or [`Error::Io`], each naming the file and saying what to do.
-pub fn read_source(path: &Path, size: Option<usize>, seed: u64) -> Result<Source> {
-    check_folder(path)?;
-    if let Some(size) = size.filter(|size| !(1..=LARGEST_SIDE).contains(size)) {
-        return Err(Error::Data(format!("images cannot be resized to {size} pixels: give 1 to {LARGEST_SIDE}")));
+pub fn read_source(path: &Path, reading: &Reading) -> Result<Source> {
+    let folder = list(path, reading)?;
+    match idx::find(&folder)? {
+        Some(files) => idx::read(&files, &folder.name, reading),
+        None => folder::read(&folder, reading),
     }
-    if !idx::is_idx_dir(path) {
-        return folder::read(path, size, seed);
+}
+
+/// Reads the images to train on where those to test on come from elsewhere: the training half of a divided source, else
+/// all images.
+///
+/// # Errors
+/// As [`read_source`].
+pub fn read_train(path: &Path, reading: &Reading) -> Result<Half> {
+    let folder = list(path, reading)?;
+    match idx::find(&folder)? {
+        Some(files) => idx::read_train(&files, reading),
+        None => folder::read_train(&folder, reading),
     }
-    let source = idx::read_idx_dir(path)?;
-    let Some(size) = size else { return Ok(source) };
-    Ok(Source { train: source.train.resized(size, size)?, test: source.test.resized(size, size)?, ..source })
 }
 
 /// Reads only the images to test on: the test half of a source if it has one, else all its images, with this many
@@ -40,32 +99,30 @@ pub fn read_source(path: &Path, size: Option<usize>, seed: u64) -> Result<Source
 ///
 /// # Errors
 /// As [`read_source`]; [`Error::Data`] if IDX images have another number of channels.
-pub fn read_test(path: &Path, channels: usize, height: usize, width: usize) -> Result<Dataset> {
-    check_folder(path)?;
-    if !idx::is_idx_dir(path) {
-        return folder::read_test(path, channels, (height, width));
+pub fn read_test(path: &Path, reading: &Reading, channels: usize, height: usize, width: usize) -> Result<Half> {
+    let folder = list(path, reading)?;
+    let Some(files) = idx::find(&folder)? else {
+        return folder::read_test(&folder, reading, channels, (height, width));
+    };
+    let test = idx::read_test(&files, reading)?;
+    if channels != 1 {
+        let path = path.display();
+        return Err(Error::Data(format!(
+            "the test images in {path} are grey, but {channels} channels are needed: give an image folder"
+        )));
     }
-    let test = idx::read_idx_test(path)?.resized(height, width)?;
-    if test.images().channels() == channels {
-        return Ok(test);
-    }
-    let path = path.display();
-    Err(Error::Data(format!(
-        "the test images in {path} are grey, but {channels} channels are needed: give an image folder"
-    )))
+    Ok(Half { set: test.set.resized(height, width, reading.fit)?, ..test })
 }
 
-fn check_folder(path: &Path) -> Result<()> {
-    let shown = path.display();
-    let advice = "give a folder with one sub-folder of images a class, or with IDX files";
-    if path.is_dir() {
-        return Ok(());
+/// What lies in a folder that a reader may want.
+fn list(path: &Path, reading: &Reading) -> Result<Folder> {
+    if let Some(size) = reading.size.filter(|size| !(1..=LARGEST_SIDE).contains(size)) {
+        return Err(Error::Data(format!("images cannot be resized to {size} pixels: give 1 to {LARGEST_SIDE}")));
     }
-    Err(Error::Data(if !path.exists() {
-        format!("there is no folder {shown}: {advice}")
-    } else if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("zip")) {
-        format!("{shown} is a zip archive, which is not read yet: unpack it and give the folder")
-    } else {
-        format!("{shown} is a file: {advice}")
-    }))
+    if !path.is_dir() {
+        return Err(unread::no_folder(path));
+    }
+    let folder = Folder::read(path)?;
+    unread::refuse(&folder)?;
+    Ok(folder)
 }

@@ -1,0 +1,186 @@
+//! IDX files in a folder: which are images and labels, of which half.
+
+use std::path::PathBuf;
+
+use super::{
+    Half, Reading,
+    idx::{Pair, Part, check_headers},
+    layout::few,
+    tree::Folder,
+};
+use crate::data::{files, source::Source};
+use crate::{Error, Result};
+
+const CLASSES: &str = "classes.txt";
+
+/// Where the four files of a data set lie, and its class names.
+pub(super) struct IdxFolder {
+    train: Paths,
+    test: Paths,
+    classes: Option<PathBuf>,
+}
+
+/// Images and labels of a half.
+struct Paths {
+    images: PathBuf,
+    labels: PathBuf,
+}
+
+/// What the name of an IDX file says.
+#[derive(PartialEq, Eq)]
+struct Name {
+    /// What stands before the half: `emnist-letters`.
+    family: String,
+    half: IsHalf,
+    holds: Holds,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum IsHalf {
+    Train,
+    Test,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Holds {
+    Images,
+    Labels,
+}
+
+impl Name {
+    /// Of a file name in lower case; some mirrors have a dot before `idx`.
+    fn parse(name: &str) -> Option<Name> {
+        let ends = |text: &str, end: &str| Some(text.strip_suffix(end)?.trim_end_matches(['-', '.', '_']).to_string());
+        let stem = ends(name.strip_suffix(".gz").unwrap_or(name), "ubyte")?;
+        let stem = ends(&stem, "idx3").or_else(|| ends(&stem, "idx1"))?;
+        let images = ends(&stem, "images").map(|stem| (stem, Holds::Images));
+        let (stem, holds) = images.or_else(|| Some((ends(&stem, "labels")?, Holds::Labels)))?;
+        let train = ends(&stem, "train").map(|family| (family, IsHalf::Train));
+        let (family, half) =
+            train.or_else(|| Some((ends(&stem, "t10k").or_else(|| ends(&stem, "test"))?, IsHalf::Test)))?;
+        Some(Name { family, half, holds })
+    }
+}
+
+/// The IDX files that a folder holds, itself or one inside; `None` if there are none.
+///
+/// # Errors
+/// [`Error::Data`] if there are several data sets, or one is not whole.
+pub(super) fn find(folder: &Folder) -> Result<Option<IdxFolder>> {
+    let mut found = Vec::new();
+    holders(folder, &mut found);
+    match found[..] {
+        [] => Ok(None),
+        [one] => IdxFolder::of(one).map(Some),
+        [..] => {
+            let names: Vec<String> = found.iter().map(|folder| folder.path.display().to_string()).collect();
+            let path = folder.path.display();
+            Err(Error::Data(format!("{path} holds IDX files in several folders: give one of {}", few(&names))))
+        }
+    }
+}
+
+/// The folders that hold IDX files.
+fn holders<'a>(folder: &'a Folder, found: &mut Vec<&'a Folder>) {
+    if folder.files.iter().any(|file| Name::parse(&file.lower_name()).is_some()) {
+        found.push(folder);
+    }
+    folder.folders.iter().for_each(|inner| holders(inner, found));
+}
+
+impl IdxFolder {
+    fn of(folder: &Folder) -> Result<IdxFolder> {
+        let path = folder.path.display();
+        let names: Vec<(Name, &PathBuf)> =
+            folder.files.iter().filter_map(|file| Some((Name::parse(&file.lower_name())?, &file.path))).collect();
+        let mut families: Vec<String> = names.iter().map(|(name, _)| name.family.clone()).collect();
+        families.sort_unstable();
+        families.dedup();
+        let [family] = &families[..] else {
+            let families = few(&families);
+            return Err(Error::Data(format!(
+                "{path} holds several IDX data sets ({families}): put the four files of one into a folder of their own"
+            )));
+        };
+        let find = |half, holds| {
+            let wanted = |(name, _): &&(Name, &PathBuf)| name.half == half && name.holds == holds;
+            names.iter().find(wanted).map(|&(_, path)| path.clone()).ok_or_else(|| {
+                let half = if half == IsHalf::Train { "train" } else { "t10k" };
+                let holds = if holds == Holds::Images { "images-idx3" } else { "labels-idx1" };
+                let gap = if family.is_empty() { "" } else { "-" };
+                let file = format!("{family}{gap}{half}-{holds}-ubyte");
+                Error::Data(format!("{path} has no file {file} or {file}.gz: put the four IDX files into one folder"))
+            })
+        };
+        let half = |half| -> Result<Paths> {
+            Ok(Paths { images: find(half, Holds::Images)?, labels: find(half, Holds::Labels)? })
+        };
+        let classes = folder.files.iter().find(|file| file.lower_name() == CLASSES).map(|file| file.path.clone());
+        Ok(IdxFolder { train: half(IsHalf::Train)?, test: half(IsHalf::Test)?, classes })
+    }
+
+    fn names(&self) -> Result<Option<String>> {
+        let Some(path) = &self.classes else { return Ok(None) };
+        let not_text = |_| Error::Format(format!("{} is not UTF-8 text: write one class name a line", path.display()));
+        String::from_utf8(files::read(path)?).map(Some).map_err(not_text)
+    }
+}
+
+/// The content of both files of a half.
+struct Content {
+    images: (String, Vec<u8>),
+    labels: (String, Vec<u8>),
+}
+
+impl Paths {
+    fn read(&self) -> Result<Content> {
+        let read =
+            |path: &PathBuf| -> Result<(String, Vec<u8>)> { Ok((path.display().to_string(), files::read(path)?)) };
+        Ok(Content { images: read(&self.images)?, labels: read(&self.labels)? })
+    }
+}
+
+impl Content {
+    fn pair(&self) -> Pair<'_> {
+        fn part((name, bytes): &(String, Vec<u8>)) -> Part<'_> {
+            Part { name: name.clone(), bytes }
+        }
+        Pair { images: part(&self.images), labels: part(&self.labels) }
+    }
+
+    fn bytes(&self) -> u64 {
+        (self.images.1.len() + self.labels.1.len()) as u64
+    }
+
+    fn half(&self, classes: Option<&str>, reading: &Reading) -> Result<Half> {
+        let set = self.pair().dataset(classes)?;
+        let set = match reading.size {
+            Some(size) => set.resized(size, size, reading.fit)?,
+            None => set,
+        };
+        Ok(Half { set, bytes: self.bytes(), notes: Vec::new(), skipped: Vec::new() })
+    }
+}
+
+/// Both halves; see [`read_source`](super::read_source).
+pub(super) fn read(files: &IdxFolder, name: &str, reading: &Reading) -> Result<Source> {
+    let (train, test, classes) = (files.train.read()?, files.test.read()?, files.names()?);
+    check_headers(&[train.pair(), test.pair()], reading.size.is_none())?;
+    let half = |content: Content| content.half(classes.as_deref(), reading);
+    let (train, test) = (half(train)?, half(test)?);
+    Source::new(train.set, test.set, name.into(), train.bytes + test.bytes)
+}
+
+/// The training half.
+pub(super) fn read_train(files: &IdxFolder, reading: &Reading) -> Result<Half> {
+    let (content, classes) = (files.train.read()?, files.names()?);
+    check_headers(&[content.pair()], false)?;
+    content.half(classes.as_deref(), reading)
+}
+
+/// The test half, at its own size.
+pub(super) fn read_test(files: &IdxFolder, reading: &Reading) -> Result<Half> {
+    let (content, classes) = (files.test.read()?, files.names()?);
+    check_headers(&[content.pair()], false)?;
+    content.half(classes.as_deref(), &Reading { size: None, ..reading.clone() })
+}

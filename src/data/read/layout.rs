@@ -1,0 +1,259 @@
+//! How a folder of pictures is laid out: which folders are classes, and which half each belongs to. Either it is plain, or
+//! one sentence says what the folder is and what to do; nothing is guessed, and what is left out is named.
+
+use std::path::Path;
+
+use super::tree::{File, Folder};
+use crate::{
+    Error, Result,
+    data::files::{escaped, shown},
+};
+
+/// Pictures by class, of a source that is divided or not.
+pub(super) struct Layout {
+    /// All pictures, if there is no other half.
+    pub train: Vec<Class>,
+    pub test: Option<Vec<Class>>,
+    /// What a person may not expect, in sentences.
+    pub notes: Vec<String>,
+}
+
+/// A class and its files, which are pictures if all is well.
+pub(super) struct Class {
+    pub name: String,
+    pub files: Vec<File>,
+}
+
+/// What the name of a folder makes of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Train,
+    Test,
+    /// Test images where there are no others.
+    Validation,
+    Class,
+}
+
+impl Part {
+    fn of(folder: &Folder) -> Part {
+        // Some count their halves, or name the year.
+        let name = folder.name.to_lowercase().replace(['-', ' '], "_");
+        match name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '_') {
+            "train" | "training" | "trn" | "train_set" | "training_set" => Part::Train,
+            "test" | "testing" | "tst" | "test_set" | "testing_set" => Part::Test,
+            "val" | "valid" | "validation" | "dev" | "val_set" | "validation_set" => Part::Validation,
+            _ => Part::Class,
+        }
+    }
+}
+
+/// Folders that lie beside each other in sets for other tasks than classification, in lower case.
+const OTHER_TASKS: [(&[&str], &[&str], &str); 2] = [
+    (
+        &["images", "imgs", "jpegimages", "image"],
+        &["masks", "mask", "segmentationclass", "segmentations"],
+        "for segmentation",
+    ),
+    (
+        &["images", "imgs", "jpegimages", "image"],
+        &["labels", "annotations", "label", "annotation", "xmls"],
+        "for object detection",
+    ),
+];
+
+/// The layout of a folder.
+///
+/// # Errors
+/// [`Error::Data`] that says what the folder is and what to do.
+pub(super) fn of(root: &Folder) -> Result<Layout> {
+    let mut notes = Vec::new();
+    let root = unwrapped(root, &mut notes);
+    refuse_other_tasks(root)?;
+    let part = |part| root.folders.iter().filter(move |folder| Part::of(folder) == part);
+    for half in [Part::Train, Part::Test, Part::Validation] {
+        if let [one, other, ..] = part(half).collect::<Vec<_>>()[..] {
+            let (one, other) = (one.path.display(), other.path.display());
+            return Err(Error::Data(format!("{one} and {other} both look like the same half: remove one of them")));
+        }
+    }
+    for (path, why) in &root.others {
+        let named = path.file_name().is_some_and(|name| {
+            let name = name.to_string_lossy().to_lowercase();
+            ["train", "test", "val", "valid", "validation"].contains(&name.as_str())
+        });
+        if named {
+            let path = path.display();
+            return Err(Error::Data(format!("{path} is {why}: mend or remove it")));
+        }
+    }
+    let Some(train) = part(Part::Train).next().filter(|train| !train.folders.is_empty()) else {
+        return undivided(root, notes);
+    };
+    let divided: Vec<&Folder> = [Part::Test, Part::Validation].into_iter().flat_map(part).collect();
+    let test = divided.iter().find(|half| !half.folders.is_empty()).copied();
+    let unread =
+        |folder: &&Folder| !std::ptr::eq(*folder, train) && !test.is_some_and(|test| std::ptr::eq(*folder, test));
+    for folder in root.folders.iter().filter(unread) {
+        notes.push(unread_half(folder, test));
+    }
+    note_strays(root, &mut notes);
+    if test.is_none() {
+        notes.push(format!("there is no test half beside {}: a tenth of each class is held out", train.path.display()));
+    }
+    let train = classes(train, true, &mut notes)?;
+    let test = test.map(|test| classes(test, false, &mut notes)).transpose()?;
+    Ok(Layout { train, test, notes })
+}
+
+/// The folder inside folders that hold nothing else.
+fn unwrapped<'a>(root: &'a Folder, notes: &mut Vec<String>) -> &'a Folder {
+    let mut folder = root;
+    while let [inner] = &folder.folders[..]
+        && wraps(folder)
+    {
+        folder = inner;
+    }
+    if !std::ptr::eq(folder, root) {
+        notes.push(format!("the classes are taken from {}", folder.path.display()));
+    }
+    folder
+}
+
+/// Whether a folder holds a single one that is no class, as it has class folders or halves inside.
+fn wraps(folder: &Folder) -> bool {
+    let [inner] = &folder.folders[..] else { return false };
+    let is_half = Part::of(inner) != Part::Class && !inner.folders.is_empty();
+    folder.pictures().next().is_none() && (is_half || inner.folders.len() > 1 || wraps(inner))
+}
+
+fn refuse_other_tasks(root: &Folder) -> Result<()> {
+    let find = |names: &[&str]| root.folders.iter().find(|folder| names.contains(&folder.name.to_lowercase().as_str()));
+    for (pictures, others, task) in OTHER_TASKS {
+        if let (Some(pictures), Some(other)) = (find(pictures), find(others)) {
+            let (root, pictures, other) = (root.path.display(), &pictures.name, &other.name);
+            return Err(Error::Data(format!(
+                "{root} holds {pictures}/ and {other}/, a set {task}: sort the pictures into one folder a class"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Why a folder beside the halves is not read.
+fn unread_half(folder: &Folder, test: Option<&Folder>) -> String {
+    let path = folder.path.display();
+    match (Part::of(folder), folder.pictures().count(), test) {
+        (Part::Test | Part::Validation, pictures, _) if folder.folders.is_empty() && pictures > 0 => {
+            format!("{path} is not read: its {pictures} pictures are in no class folders")
+        }
+        (Part::Test | Part::Validation, _, Some(test)) => {
+            format!("{path} is not read: the test images are those in {}", test.path.display())
+        }
+        _ => format!("{path} is not read: it lies beside the halves"),
+    }
+}
+
+/// Class folders of a folder that is not divided.
+fn undivided(root: &Folder, mut notes: Vec<String>) -> Result<Layout> {
+    let halves: Vec<&Folder> = root.folders.iter().filter(|folder| Part::of(folder) != Part::Class).collect();
+    let others = root.folders.len() - halves.len();
+    let path = root.path.display();
+    let names = || halves.iter().map(|half| format!("{}/", half.name)).collect::<Vec<_>>().join(" and ");
+    if !halves.is_empty() && halves.iter().all(|half| half.folders.is_empty()) && (others == 0 || halves.len() > 1) {
+        return Err(Error::Data(format!(
+            "{path} has {} with pictures that are in no class folders: sort those of each half into one folder a class",
+            names()
+        )));
+    }
+    if let Some(half) = halves.iter().find(|half| !half.folders.is_empty()) {
+        let half = &half.name;
+        return Err(Error::Data(format!(
+            "{path} has {half}/ but no train/ with class folders: add it, or give {path}/{half}"
+        )));
+    }
+    // A class may be called `train`, but hardly `test`.
+    if let Some(half) = halves.iter().find(|half| Part::of(half) != Part::Train) {
+        let half = &half.name;
+        return Err(Error::Data(format!(
+            "{path} has {half}/ beside class folders, with pictures of no class: move it away, or rename it if it is a class"
+        )));
+    }
+    let train = classes(root, true, &mut notes)?;
+    Ok(Layout { train, test: None, notes })
+}
+
+/// What lies beside folders and is not read.
+fn note_strays(folder: &Folder, notes: &mut Vec<String>) {
+    let name = |path: &Path| path.file_name().map(shown).unwrap_or_default();
+    let files = folder.files.iter().map(|file| name(&file.path));
+    let others = folder.others.iter().map(|(path, why)| format!("{} ({why})", name(path)));
+    let names: Vec<String> = files.chain(others).collect();
+    if !names.is_empty() {
+        let path = folder.path.display();
+        notes.push(format!("not read in {path}, as it is in no class folder: {}", few(&names)));
+    }
+}
+
+/// The first few, and how many more.
+pub(super) fn few(names: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let shown = names[..names.len().min(SHOWN)].join(", ");
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+/// The class folders in a folder. In a half that must have all of them, none may be empty.
+fn classes(folder: &Folder, complete: bool, notes: &mut Vec<String>) -> Result<Vec<Class>> {
+    let path = folder.path.display();
+    if folder.folders.is_empty() {
+        return Err(Error::Data(match folder.pictures().count() {
+            0 => format!("{path} has no sub-folders: sort the images into one folder a class"),
+            count => format!("the {count} pictures in {path} are in no sub-folders: sort them into one folder a class"),
+        }));
+    }
+    note_strays(folder, notes);
+    let mut classes: Vec<Class> = Vec::new();
+    for class in &folder.folders {
+        let files = files_of(class, notes)?;
+        if let Some(other) = classes.iter().find(|other| other.name == class.name) {
+            let same = folder.folders.iter().find(|same| same.name == other.name).map(|same| escaped(&same.path));
+            let (same, this) = (same.unwrap_or_default(), escaped(&class.path));
+            return Err(Error::Data(format!("{same} and {this} have the same name to the eye: rename one")));
+        }
+        match files.is_empty() {
+            true if complete => {
+                let class = class.path.display();
+                return Err(Error::Data(format!("the class folder {class} is empty: add images or remove it")));
+            }
+            true => notes.push(format!("{} is empty", class.path.display())),
+            false => classes.push(Class { name: class.name.clone(), files }),
+        }
+    }
+    Ok(classes)
+}
+
+/// The files of a class folder, which may keep its pictures in a single folder inside.
+fn files_of(class: &Folder, notes: &mut Vec<String>) -> Result<Vec<File>> {
+    let path = class.path.display();
+    if let Some((other, why)) = class.others.first() {
+        return Err(Error::Data(format!("{} is {why}: remove it", other.display())));
+    }
+    match &class.folders[..] {
+        [] => Ok(class.files.clone()),
+        [inner] if class.pictures().next().is_none() && inner.folders.is_empty() && !inner.files.is_empty() => {
+            note_strays(class, notes);
+            Ok(inner.files.clone())
+        }
+        folders => {
+            let names: Vec<String> = folders.iter().map(|folder| format!("{}/", folder.name)).collect();
+            let advice = if class.pictures().next().is_some() {
+                "move its pictures up one level"
+            } else {
+                "move the pictures of one class into one folder, or give the folder whose sub-folders are the classes"
+            };
+            Err(Error::Data(format!("the class folder {path} holds folders ({}): {advice}", few(&names))))
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Folders as they lie on a disk: names, sizes and what is no file at all. Nothing is opened.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::{Error, Result, data::files};
+
+/// Folders within folders are looked at down to here.
+const DEPTH: usize = 6;
+
+/// A folder and what lies in it, each in the order of the names.
+pub(super) struct Folder {
+    /// As people see it: see [`files::shown`].
+    pub name: String,
+    pub path: PathBuf,
+    pub folders: Vec<Folder>,
+    pub files: Vec<File>,
+    /// Neither files nor folders: what each is.
+    pub others: Vec<(PathBuf, &'static str)>,
+}
+
+/// A regular file.
+#[derive(Clone)]
+pub(super) struct File {
+    pub path: PathBuf,
+    pub bytes: u64,
+}
+
+impl Folder {
+    /// Lists a folder without what systems and tools leave in folders.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if a folder cannot be listed.
+    pub fn read(path: &Path) -> Result<Folder> {
+        Folder::at(path, 0)
+    }
+
+    fn at(path: &Path, depth: usize) -> Result<Folder> {
+        let mut folder = Folder {
+            name: if depth == 0 { files::name(path) } else { files::shown(path.file_name().unwrap_or_default()) },
+            path: path.to_path_buf(),
+            folders: Vec::new(),
+            files: Vec::new(),
+            others: Vec::new(),
+        };
+        let failed = |error| Error::io(path.display(), error);
+        let mut paths = Vec::new();
+        for entry in fs::read_dir(path).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            if !is_of_a_system(&entry.file_name().to_string_lossy()) {
+                paths.push(entry.path());
+            }
+        }
+        paths.sort_unstable();
+        for path in paths {
+            match fs::metadata(&path) {
+                Ok(found) if found.is_dir() && depth == DEPTH => folder.others.push((path, "a folder nested too deep")),
+                Ok(found) if found.is_dir() => folder.folders.push(Folder::at(&path, depth + 1)?),
+                Ok(found) if found.is_file() => folder.files.push(File { path, bytes: found.len() }),
+                Ok(_) => folder.others.push((path, "neither a file nor a folder")),
+                Err(_) if path.is_symlink() => folder.others.push((path, "a link that leads nowhere")),
+                Err(error) => return Err(Error::io(path.display(), error)),
+            }
+        }
+        Ok(folder)
+    }
+
+    /// The files of this kind.
+    pub fn pictures(&self) -> impl Iterator<Item = &File> {
+        self.files.iter().filter(|file| file.is_picture())
+    }
+}
+
+impl File {
+    /// The name, in lower case.
+    pub fn lower_name(&self) -> String {
+        self.path.file_name().unwrap_or_default().to_string_lossy().to_lowercase()
+    }
+
+    /// What follows the last dot of the name, in lower case.
+    pub fn extension(&self) -> String {
+        self.path.extension().unwrap_or_default().to_string_lossy().to_lowercase()
+    }
+
+    /// Whether it is called like a picture of any kind, one that can be read or not.
+    pub fn is_picture(&self) -> bool {
+        let pictures = [
+            "png", "jpg", "jpeg", "jpe", "jfif", "webp", "gif", "bmp", "tif", "tiff", "heic", "heif", "avif", "svg",
+            "jp2", "jxl", "ppm", "pgm", "pbm", "tga", "ico", "dng", "cr2", "nef", "arw",
+        ];
+        pictures.contains(&self.extension().as_str())
+    }
+}
+
+/// Whether nobody put a file or folder of this name there on purpose.
+fn is_of_a_system(name: &str) -> bool {
+    let known = [
+        "__macosx",
+        "$recycle.bin",
+        "system volume information",
+        "lost+found",
+        "thumbs.db",
+        "ehthumbs.db",
+        "desktop.ini",
+        "@eadir",
+        "__pycache__",
+        "icon\r",
+    ];
+    name.starts_with('.') || known.contains(&name.to_lowercase().as_str())
+}
