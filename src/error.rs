@@ -22,9 +22,9 @@ pub enum Error {
     /// The device has no memory left.
     #[error("out of memory on {engine}, {bytes} bytes asked for: use a smaller batch, width or image size")]
     OutOfMemory { engine: String, bytes: u64 },
-    /// A loss or state became NaN or infinite.
+    /// A loss or state became NaN, infinite or absurdly large.
     #[error(
-        "{what} is no longer a finite number after unit {unit}: lower the learning rate and resume from the last good checkpoint"
+        "{what} has left all bounds after unit {unit}: start again with a lower learning rate, or resume from a checkpoint before it"
     )]
     NonFinite { what: String, unit: u64 },
     /// The images or labels given cannot be used.

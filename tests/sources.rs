@@ -82,7 +82,7 @@ const LAYOUTS: &[Case] = &[
         &["test is not read", "3 pictures"],
     ),
     told("train/a/*2, train/b/*2, test/*3", Whole("a 2, b 2"), &["test is not read", "a tenth of each class"]),
-    told("train/a/*2, train/b/*2", Whole("a 2, b 2"), &["train"]),
+    told("train/a/*2, train/b/*2", Whole("a 2, b 2"), &["train", "classes are taken from"]),
     told("train/a/*2, train/b/*2, test/a/*1, extra/*2", Halves("a 2, b 2", "a 1, b 0"), &["extra is not read"]),
     told("train/a/*2, train/b/*2, train/list.csv, test/a/*1", Halves("a 2, b 2", "a 1, b 0"), &["list.csv"]),
     told("train/a/*2, train/b/*2, test/a/*1, test/b/.x", Halves("a 2, b 2", "a 1, b 0"), &["test/b is empty"]),

@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// What a failure of the machine may cost.
-const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(60);
+const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(10);
 
 pub fn run(args: &DistillArgs, console: &Console) -> Result<()> {
     let signals = Signals::watch()?;
@@ -85,6 +85,15 @@ fn change(run: &mut RunFile, args: &DistillArgs) {
     if let Some(engine) = &args.engine {
         run.engine.clone_from(engine);
     }
+}
+
+/// Whether nearly all pixels of a set are at the ends of their range, and many of the images that it was made of are not.
+fn is_burnt_out(set: &Distilled, source: &Source) -> bool {
+    let share = |pixels: &[u8]| {
+        let extreme = pixels.iter().filter(|&&pixel| pixel == 0 || pixel == 255).count();
+        extreme as f64 / pixels.len().max(1) as f64
+    };
+    share(&set.images_u8()) > 0.98 && share(source.train.images().pixels()) < 0.9
 }
 
 /// What both stages work with.
@@ -151,6 +160,12 @@ impl<'a> Room<'a> {
         // The engine's memory is the evaluation's now.
         drop(work);
         dir.save_distilled(&set)?;
+        if is_burnt_out(&set, &self.source) {
+            self.console.note(format!(
+                "warning: all pixels of the distilled set are black or white, as after too high a rate: lower canvas.lr ({})",
+                run.recipe.canvas.lr
+            ));
+        }
         run.stage = Stage::Evaluate;
         dir.begin_evaluation(&run)?;
         self.evaluate(dir, &run, &set)

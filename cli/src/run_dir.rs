@@ -7,13 +7,13 @@
 //! result.json       what `--json` prints
 //! whole.json        the accuracy of the whole real set, which costs most of an evaluation
 //! run.toml          while the run is not complete: what `--resume` needs
-//! checkpoint.bin    while it distils: its state, at most a minute old
+//! checkpoint.bin    while it distils: its state, at most ten seconds old
 //! ```
 //!
 //! Every file is written under a temporary name and renamed, so each is whole at any time.
 
 use std::{
-    fs,
+    fs::{self, File, TryLockError},
     io::{self, ErrorKind},
     path::{Path, PathBuf},
     time::Duration,
@@ -133,9 +133,13 @@ impl Spent {
     }
 }
 
-/// The folder of a run.
+/// The folder of a run, which is this process's alone.
 #[derive(Debug)]
-pub struct RunDir(PathBuf);
+pub struct RunDir {
+    path: PathBuf,
+    /// Held as long as the run works here, where the file system knows of locks.
+    _lock: Option<File>,
+}
 
 /// The accuracy of the whole set, and all that it depends on.
 #[derive(Debug, Serialize, Deserialize)]
@@ -148,7 +152,8 @@ impl RunDir {
     /// Makes the folder that the arguments ask for and makes sure that it can be written to: `run` is the first file in it.
     ///
     /// # Errors
-    /// [`Error::Data`] if it is taken and not to be replaced, [`Error::Io`] if it cannot be written to.
+    /// [`Error::Data`] if it is taken and not to be replaced, or another run works in it; [`Error::Io`] if it cannot be
+    /// written to.
     pub fn claim(out: Option<&Path>, default: &str, force: bool, run: &RunFile) -> Result<RunDir> {
         let path = match out {
             Some(path) => path.to_path_buf(),
@@ -157,8 +162,8 @@ impl RunDir {
         };
         refuse_taken(&path, force)?;
         fs::create_dir_all(&path).map_err(|error| unwritable(&path, error))?;
-        let dir = RunDir(path);
-        dir.write_run(run).map_err(|error| unwritable(&dir.0, error))?;
+        let dir = RunDir::locked(path)?;
+        dir.write_run(run).map_err(|error| unwritable(&dir.path, error))?;
         // The checkpoint of the run that was replaced.
         remove(&dir.checkpoint())?;
         Ok(dir)
@@ -167,10 +172,10 @@ impl RunDir {
     /// The folder of an interrupted run, and what stands in its run file.
     ///
     /// # Errors
-    /// [`Error::Data`] if there is no such run, [`Error::Format`] if its run file cannot be read.
+    /// [`Error::Data`] if there is no such run or it is at work, [`Error::Format`] if its run file cannot be read.
     pub fn open(path: &Path) -> Result<(RunDir, RunFile)> {
-        let dir = RunDir(path.to_path_buf());
-        let (file, shown) = (dir.0.join("run.toml"), path.display());
+        let dir = RunDir::locked(path.to_path_buf())?;
+        let (file, shown) = (dir.path.join("run.toml"), path.display());
         let text = fs::read_to_string(&file).map_err(|error| match error.kind() {
             ErrorKind::NotFound if dir.distilled().exists() => {
                 Error::Data(format!("the run in {shown} is complete: there is nothing to resume"))
@@ -187,26 +192,47 @@ impl RunDir {
         Ok((dir, toml::from_str(&text).map_err(unreadable)?))
     }
 
+    /// Keeps other runs out of a folder until this one ends, however it ends.
+    fn locked(path: PathBuf) -> Result<RunDir> {
+        // Where a folder cannot be opened as a file, a file in it stands for it. One that is not there has no lock.
+        let lock = if cfg!(unix) {
+            File::open(&path)
+        } else {
+            File::options().create(true).truncate(false).write(true).open(path.join(".lock"))
+        };
+        let lock = match lock.map(|lock| (lock.try_lock(), lock)) {
+            Ok((Ok(()), lock)) => Some(lock),
+            Ok((Err(TryLockError::WouldBlock), _)) => {
+                let path = path.display();
+                return Err(Error::Data(format!(
+                    "another run is at work in {path}: wait for it, or give another --out"
+                )));
+            }
+            Ok((Err(TryLockError::Error(_)), _)) | Err(_) => None,
+        };
+        Ok(RunDir { path, _lock: lock })
+    }
+
     pub fn distilled(&self) -> PathBuf {
-        self.0.join(DISTILLED)
+        self.path.join(DISTILLED)
     }
 
     pub fn grid(&self) -> PathBuf {
-        self.0.join("grid.png")
+        self.path.join("grid.png")
     }
 
     fn checkpoint(&self) -> PathBuf {
-        self.0.join("checkpoint.bin")
+        self.path.join("checkpoint.bin")
     }
 
     /// The command that goes on with this run.
     pub fn resume_command(&self) -> String {
-        format!("attar distill --resume {}", format::shell_word(&self.0))
+        format!("attar distill --resume {}", format::shell_word(&self.path))
     }
 
     /// Writes what a resumed run needs to know.
     pub fn write_run(&self, run: &RunFile) -> Result<()> {
-        let path = self.0.join("run.toml");
+        let path = self.path.join("run.toml");
         let text = toml::to_string(run).map_err(|error| Error::io(path.display(), error))?;
         write_atomic(&path, text.as_bytes())
     }
@@ -230,8 +256,8 @@ impl RunDir {
     pub fn save_distilled(&self, set: &Distilled) -> Result<()> {
         set.save(self.distilled())?;
         save_png(&png_grid(set)?, &self.grid())?;
-        write_atomic(&self.0.join("recipe.toml"), set.recipe.to_toml().as_bytes())?;
-        remove(&self.0.join("result.json"))
+        write_atomic(&self.path.join("recipe.toml"), set.recipe.to_toml().as_bytes())?;
+        remove(&self.path.join("result.json"))
     }
 
     /// The distilled set is safe: only evaluation is left.
@@ -248,7 +274,7 @@ impl RunDir {
     /// Nothing is left to resume.
     pub fn complete(&self) -> Result<()> {
         remove(&self.checkpoint())?;
-        remove(&self.0.join("run.toml"))
+        remove(&self.path.join("run.toml"))
     }
 
     /// Whether there is a state to go on from; if not, takes away the run file, and the folder if nothing else is in it.
@@ -257,14 +283,14 @@ impl RunDir {
             return true;
         }
         // This is tidying up after a failure that is already being reported.
-        let _ = fs::remove_file(self.0.join("run.toml"));
-        let _ = fs::remove_dir(&self.0);
+        let _ = fs::remove_file(self.path.join("run.toml"));
+        let _ = fs::remove_dir(&self.path);
         false
     }
 
     /// The accuracy of the whole set from an earlier evaluation, if all that it depends on is equal.
     pub fn remembered(&self, key: &[String]) -> Option<Figure> {
-        let text = fs::read(self.0.join("whole.json")).ok()?;
+        let text = fs::read(self.path.join("whole.json")).ok()?;
         let remembered: Remembered = serde_json::from_slice(&text).ok()?;
         (remembered.key == key).then_some(remembered.accuracy)
     }
@@ -275,7 +301,7 @@ impl RunDir {
     }
 
     fn write_json(&self, name: &str, value: &impl Serialize) -> Result<()> {
-        let path = self.0.join(name);
+        let path = self.path.join(name);
         let text = serde_json::to_string_pretty(value).map_err(|error| Error::io(path.display(), error))?;
         write_atomic(&path, format!("{text}\n").as_bytes())
     }
@@ -363,10 +389,14 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("a/b");
         let dir = RunDir::claim(Some(&path), "", false, &run_file()).unwrap();
-        assert_eq!(RunDir::open(&path).unwrap().1, run_file());
+        drop(dir);
+        let (dir, read) = RunDir::open(&path).unwrap();
+        assert_eq!(read, run_file());
         dir.complete().unwrap();
+        let distilled = dir.distilled();
+        drop(dir);
         assert!(RunDir::open(&path).unwrap_err().to_string().contains("no run in"));
-        fs::write(dir.distilled(), "").unwrap();
+        fs::write(distilled, "").unwrap();
         assert!(RunDir::open(&path).unwrap_err().to_string().contains("complete"));
     }
 
@@ -377,12 +407,25 @@ mod tests {
         let dir = claim(false).unwrap();
         assert!(claim(false).unwrap_err().contains("--resume"));
         dir.save_checkpoint(b"state", &run_file()).unwrap();
-        assert_eq!(claim(true).unwrap().read_checkpoint().unwrap(), None, "not that of the run replaced");
+        drop(dir);
+        let dir = claim(true).unwrap();
+        assert_eq!(dir.read_checkpoint().unwrap(), None, "not that of the run replaced");
         dir.complete().unwrap();
         fs::write(dir.distilled(), "").unwrap();
         assert!(claim(false).unwrap_err().contains("--force"));
         let file = root.path().join(DISTILLED);
         assert!(refuse_taken(&file, true).unwrap_err().to_string().contains("is a file"));
+    }
+
+    #[test]
+    fn a_folder_has_one_run_at_a_time() {
+        let root = tempfile::tempdir().unwrap();
+        let claim = || RunDir::claim(Some(root.path()), "", true, &run_file());
+        let first = claim().unwrap();
+        assert!(claim().unwrap_err().to_string().contains("another run is at work"));
+        assert!(RunDir::open(root.path()).unwrap_err().to_string().contains("another run is at work"));
+        drop(first);
+        claim().unwrap();
     }
 
     #[test]
@@ -399,7 +442,7 @@ mod tests {
     #[test]
     fn a_figure_is_remembered_only_for_its_key() {
         let root = tempfile::tempdir().unwrap();
-        let dir = RunDir(root.path().into());
+        let dir = RunDir::locked(root.path().into()).unwrap();
         let figure = Figure { mean: 0.875, deviation: 0.01, repeats: 3 };
         let key = |text: &str| vec![text.to_string()];
         assert_eq!(dir.remembered(&key("a")), None);

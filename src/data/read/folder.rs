@@ -25,8 +25,12 @@ const SAMPLE: usize = 64;
 
 /// Both halves of a folder; see [`read_source`](super::read_source).
 pub(super) fn read(folder: &Folder, reading: &Reading) -> Result<Source> {
-    let Layout { train, test, notes } = layout::of(folder)?;
+    let Layout { train, test, divided, mut notes } = layout::of(folder)?;
     let Some(test) = test else {
+        if divided {
+            let path = folder.path.display();
+            notes.push(format!("{path} has no test half with class folders: a tenth of each class is held out"));
+        }
         let (whole, _) = Files::new(train).decode_together(None, reading)?;
         let (train, test) = split_per_class(&whole.set, TEST_FRACTION, reading.seed)?;
         let source = Source::new(train, test, folder.name.clone(), whole.bytes)?;
@@ -47,7 +51,7 @@ pub(super) fn read_train(folder: &Folder, reading: &Reading) -> Result<Half> {
 
 /// The test half of a folder, or all of it; see [`read_test`](super::read_test).
 pub(super) fn read_test(folder: &Folder, reading: &Reading, channels: usize, size: (usize, usize)) -> Result<Half> {
-    let Layout { train, test, notes } = layout::of(folder)?;
+    let Layout { train, test, notes, .. } = layout::of(folder)?;
     let form = Form { channels, height: size.0, width: size.1, fit: reading.fit };
     let files = Files::new(test.unwrap_or(train));
     let budget = Budget::new(reading.memory);

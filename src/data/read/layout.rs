@@ -14,6 +14,8 @@ pub(super) struct Layout {
     /// All pictures, if there is no other half.
     pub train: Vec<Class>,
     pub test: Option<Vec<Class>>,
+    /// Whether there are folders for halves, one of which may be missing.
+    pub divided: bool,
     /// What a person may not expect, in sentences.
     pub notes: Vec<String>,
 }
@@ -35,9 +37,9 @@ enum Part {
 }
 
 impl Part {
-    fn of(folder: &Folder) -> Part {
+    fn of(name: &str) -> Part {
         // Some count their halves, or name the year.
-        let name = folder.name.to_lowercase().replace(['-', ' '], "_");
+        let name = name.to_lowercase().replace(['-', ' '], "_");
         match name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '_') {
             "train" | "training" | "trn" | "train_set" | "training_set" => Part::Train,
             "test" | "testing" | "tst" | "test_set" | "testing_set" => Part::Test,
@@ -69,40 +71,22 @@ pub(super) fn of(root: &Folder) -> Result<Layout> {
     let mut notes = Vec::new();
     let root = unwrapped(root, &mut notes);
     refuse_other_tasks(root)?;
-    let part = |part| root.folders.iter().filter(move |folder| Part::of(folder) == part);
-    for half in [Part::Train, Part::Test, Part::Validation] {
-        if let [one, other, ..] = part(half).collect::<Vec<_>>()[..] {
-            let (one, other) = (one.path.display(), other.path.display());
-            return Err(Error::Data(format!("{one} and {other} both look like the same half: remove one of them")));
-        }
-    }
-    for (path, why) in &root.others {
-        let named = path.file_name().is_some_and(|name| {
-            let name = name.to_string_lossy().to_lowercase();
-            ["train", "test", "val", "valid", "validation"].contains(&name.as_str())
-        });
-        if named {
-            let path = path.display();
-            return Err(Error::Data(format!("{path} is {why}: mend or remove it")));
-        }
-    }
+    refuse_unclear_halves(root)?;
+    let part = |part| root.folders.iter().filter(move |folder| Part::of(&folder.name) == part);
     let Some(train) = part(Part::Train).next().filter(|train| !train.folders.is_empty()) else {
         return undivided(root, notes);
     };
-    let divided: Vec<&Folder> = [Part::Test, Part::Validation].into_iter().flat_map(part).collect();
-    let test = divided.iter().find(|half| !half.folders.is_empty()).copied();
-    let unread =
-        |folder: &&Folder| !std::ptr::eq(*folder, train) && !test.is_some_and(|test| std::ptr::eq(*folder, test));
-    for folder in root.folders.iter().filter(unread) {
-        notes.push(unread_half(folder, test));
-    }
+    let test = part(Part::Test).chain(part(Part::Validation)).find(|half| !half.folders.is_empty());
+    let read = [Some(train), test];
+    let is_read = |folder: &Folder| read.iter().flatten().any(|half| std::ptr::eq(*half, folder));
+    notes.extend(root.folders.iter().filter(|folder| !is_read(folder)).map(|folder| unread_half(folder, test)));
     note_strays(root, &mut notes);
-    if test.is_none() {
-        notes.push(format!("there is no test half beside {}: a tenth of each class is held out", train.path.display()));
-    }
-    let train = classes(train, true, &mut notes)?;
-    let test = test.map(|test| classes(test, false, &mut notes)).transpose()?;
-    Ok(Layout { train, test, notes })
+    Ok(Layout {
+        train: classes(train, true, &mut notes)?,
+        test: test.map(|test| classes(test, false, &mut notes)).transpose()?,
+        divided: true,
+        notes,
+    })
 }
 
 /// The folder inside folders that hold nothing else.
@@ -122,7 +106,7 @@ fn unwrapped<'a>(root: &'a Folder, notes: &mut Vec<String>) -> &'a Folder {
 /// Whether a folder holds a single one that is no class, as it has class folders or halves inside.
 fn wraps(folder: &Folder) -> bool {
     let [inner] = &folder.folders[..] else { return false };
-    let is_half = Part::of(inner) != Part::Class && !inner.folders.is_empty();
+    let is_half = Part::of(&inner.name) != Part::Class && !inner.folders.is_empty();
     folder.pictures().next().is_none() && (is_half || inner.folders.len() > 1 || wraps(inner))
 }
 
@@ -139,10 +123,26 @@ fn refuse_other_tasks(root: &Folder) -> Result<()> {
     Ok(())
 }
 
+/// Refuses two folders for one half, and a half that is no folder.
+fn refuse_unclear_halves(root: &Folder) -> Result<()> {
+    for half in [Part::Train, Part::Test, Part::Validation] {
+        let folders: Vec<&Folder> = root.folders.iter().filter(|folder| Part::of(&folder.name) == half).collect();
+        if let [one, other, ..] = folders[..] {
+            let (one, other) = (one.path.display(), other.path.display());
+            return Err(Error::Data(format!("{one} and {other} both look like the same half: remove one of them")));
+        }
+    }
+    let is_half = |path: &Path| path.file_name().is_some_and(|name| Part::of(&shown(name)) != Part::Class);
+    match root.others.iter().find(|(path, _)| is_half(path)) {
+        Some((path, why)) => Err(Error::Data(format!("{} is {why}: mend or remove it", path.display()))),
+        None => Ok(()),
+    }
+}
+
 /// Why a folder beside the halves is not read.
 fn unread_half(folder: &Folder, test: Option<&Folder>) -> String {
     let path = folder.path.display();
-    match (Part::of(folder), folder.pictures().count(), test) {
+    match (Part::of(&folder.name), folder.pictures().count(), test) {
         (Part::Test | Part::Validation, pictures, _) if folder.folders.is_empty() && pictures > 0 => {
             format!("{path} is not read: its {pictures} pictures are in no class folders")
         }
@@ -155,7 +155,7 @@ fn unread_half(folder: &Folder, test: Option<&Folder>) -> String {
 
 /// Class folders of a folder that is not divided.
 fn undivided(root: &Folder, mut notes: Vec<String>) -> Result<Layout> {
-    let halves: Vec<&Folder> = root.folders.iter().filter(|folder| Part::of(folder) != Part::Class).collect();
+    let halves: Vec<&Folder> = root.folders.iter().filter(|folder| Part::of(&folder.name) != Part::Class).collect();
     let others = root.folders.len() - halves.len();
     let path = root.path.display();
     let names = || halves.iter().map(|half| format!("{}/", half.name)).collect::<Vec<_>>().join(" and ");
@@ -172,14 +172,14 @@ fn undivided(root: &Folder, mut notes: Vec<String>) -> Result<Layout> {
         )));
     }
     // A class may be called `train`, but hardly `test`.
-    if let Some(half) = halves.iter().find(|half| Part::of(half) != Part::Train) {
+    if let Some(half) = halves.iter().find(|half| Part::of(&half.name) != Part::Train) {
         let half = &half.name;
         return Err(Error::Data(format!(
             "{path} has {half}/ beside class folders, with pictures of no class: move it away, or rename it if it is a class"
         )));
     }
     let train = classes(root, true, &mut notes)?;
-    Ok(Layout { train, test: None, notes })
+    Ok(Layout { train, test: None, divided: false, notes })
 }
 
 /// What lies beside folders and is not read.
