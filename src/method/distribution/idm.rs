@@ -100,9 +100,15 @@ impl Kind for IdmKind {
     }
 }
 
-/// Few windows want networks that learn fast, and few of them.
+/// Few windows want networks that learn fast, and few of them. What these young networks know of a class helps a single
+/// image; ten are better without: on a split of the sample's training images (seed 1, two networks) the weights 50, 5 and 0
+/// give .744, .754 and .764 where random images give .747.
 fn quick(images_per_class: usize) -> Recipe {
     let common = common_quick(images_per_class);
+    let own = match images_per_class {
+        ..10 => IdmRecipe::published(images_per_class),
+        _ => IdmRecipe { classification: 0.0 },
+    };
     let queue = QueueRecipe { first: 3, most: 6, every: 15, trained: 2, steps: 2 };
     Recipe {
         pool: PoolRecipe {
@@ -110,7 +116,7 @@ fn quick(images_per_class: usize) -> Recipe {
             ..common.pool.clone()
         },
         sight: SightRecipe::plain(Parameters::Queue(queue)),
-        method: named("idm", &IdmRecipe::published(images_per_class)),
+        method: named("idm", &own),
         ..common
     }
 }
