@@ -263,7 +263,7 @@ impl Trainer {
         if loss.is_finite() && loss < 10.0 * guessing {
             return Ok(loss);
         }
-        Err(Error::NonFinite { what: format!("the training loss of `{}` ({loss:.1e})", self.name), unit: step })
+        Err(Error::NonFinite { what: format!("the training loss of `{}`", self.name), unit: step })
     }
 
     /// The share of images told right in the `batches` since it was last asked for.
