@@ -71,10 +71,11 @@ fn micro_batches_change_no_pair() {
 
 #[test]
 fn networks_of_a_queue_classify_when_they_have_learnt() {
-    let told = losses("idm", &["real.refresh=1", "sight.kind.first=1", "sight.kind.every=100"]);
+    let told =
+        losses("idm", &["real.refresh=1", "sight.kind.first=1", "sight.kind.every=100", "method.classification=1.0"]);
     assert_eq!(told[0][1], 0.0, "it knows nothing yet");
     assert!(told[1..].iter().all(|values| values[1] > 0.0), "{told:?}");
-    let other = losses("idm", &["real.refresh=1", "sight.kind=fresh"]);
+    let other = losses("idm", &["real.refresh=1", "sight.kind=fresh", "method.classification=1.0"]);
     assert!(other.iter().all(|values| values[1] == 0.0), "fresh networks know nothing: {other:?}");
 }
 
