@@ -175,7 +175,8 @@ fn refusal(faults: &[String], of: usize) -> Error {
         return Error::Format(fault.clone());
     }
     let count = faults.len();
-    Error::Format(format!("{count} of {of} files cannot be read: {}; or skip them", faults[..count.min(3)].join("; ")))
+    let first = faults[..count.min(3)].join("; ");
+    Error::Format(format!("{count} of {of} files cannot be read: {first}; or go on without them, by --skip-unreadable"))
 }
 
 /// What people may not expect to happen to these pictures.
