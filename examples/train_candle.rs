@@ -1,5 +1,5 @@
 //! Trains a plain candle-nn network, with its own automatic differentiation, on a distilled set. Whatever trains on images
-//! does; of Attar it needs the pixels, and [`decode`] if a canvas holds several pictures.
+//! does; of Attar it needs the pixels, unpacked if a canvas holds several pictures.
 //!
 //!     cargo run --release --example train_candle -- out/some-run/distilled.attar path/to/test-images
 //!
@@ -10,10 +10,7 @@ use std::{error::Error, path::Path};
 use attar::{
     Dataset, Distillation, Distilled, Recipe,
     data::{Reading, read_source, read_test},
-    engine::{self, Executor},
-    graph::Graph,
-    nn::decode::{decode, sources},
-    program::Program,
+    engine,
     rng::Draws,
 };
 use candle_core::{DType, Device, Result as CandleResult, Tensor};
@@ -47,19 +44,6 @@ async fn sets() -> Result<(Distilled, Dataset)> {
     Ok((run.finish().await?, sample.test))
 }
 
-/// The pictures that the canvases hold, `[n factor^2, c, h, w]` in [0, 1], and their classes.
-async fn pictures(set: &Distilled) -> attar::Result<(Vec<f32>, Vec<u32>)> {
-    let factor = set.factor as usize;
-    let g = Graph::new();
-    g.output("pictures", decode(g.input("canvases", set.shape()), factor));
-    let mut exec = Executor::new(engine::open("auto").await?);
-    exec.load(Program::new("decode", g)?)?;
-    exec.set_f32("canvases", &set.images_f32())?;
-    exec.run("decode", &[])?;
-    let labels = sources(set.len(), factor).iter().map(|&canvas| set.labels[canvas as usize]).collect();
-    Ok((exec.get_f32("pictures").await?, labels))
-}
-
 /// Images as networks see them, `[n, c, h, w]`: by mean and deviation of the real training images.
 fn normalised(values: Vec<f32>, set: &Distilled) -> CandleResult<Tensor> {
     let [_, c, h, w] = set.shape();
@@ -90,7 +74,8 @@ fn network(vars: &VarMap, set: &Distilled) -> Result<impl Fn(&Tensor) -> CandleR
 
 fn main() -> Result<()> {
     let (set, test) = pollster::block_on(sets())?;
-    let (values, classes) = pollster::block_on(pictures(&set))?;
+    let pictures = pollster::block_on(set.unpacked())?;
+    let (values, classes) = (pictures.images_f32().into_owned(), pictures.labels);
     let (images, labels) = (normalised(values, &set)?, Tensor::new(&classes[..], &Device::Cpu)?);
     let vars = VarMap::new();
     let forward = network(&vars, &set)?;

@@ -19,6 +19,7 @@ pub mod shape;
 mod sorted;
 mod streams;
 mod train;
+mod unpack;
 
 pub use attar_kernels::rng;
 pub use data::{Dataset, Distilled, Source};

@@ -270,6 +270,9 @@ pub struct ExportArgs {
     /// Where to write it
     #[arg(long, value_name = "PATH")]
     pub out: PathBuf,
+    /// Write canvases as they are, several pictures on each, instead of pictures that are ready to train on
+    #[arg(long)]
+    pub canvases: bool,
     /// Replace a file that is there; a folder must be new or empty
     #[arg(long)]
     pub force: bool,
@@ -278,9 +281,9 @@ pub struct ExportArgs {
 /// What an export writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ExportForm {
-    /// One picture of all images
+    /// One picture of all canvases
     PngGrid,
-    /// A folder a class, a PNG file an image
+    /// A folder a class, a PNG file a picture
     Folder,
     /// The arrays as NumPy reads them
     Npz,

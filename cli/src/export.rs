@@ -6,6 +6,7 @@ use attar::{
     Distilled, Error,
     data::{npz, png_grid, save_png, write_atomic, write_folder},
 };
+use pollster::block_on;
 use serde::Serialize;
 
 use crate::{
@@ -21,7 +22,11 @@ struct Exported {
 }
 
 pub fn run(args: &ExportArgs, console: &Console) -> Result<()> {
-    let set = Distilled::load(&args.file)?;
+    let packed = Distilled::load(&args.file)?;
+    let set = match args.to {
+        ExportForm::Folder | ExportForm::Npz if !args.canvases => block_on(packed.unpacked())?,
+        _ => packed,
+    };
     match args.to {
         ExportForm::Folder => write_folder(&set, &args.out)?,
         _ if args.out.exists() && !args.force => {
@@ -42,7 +47,8 @@ pub fn run(args: &ExportArgs, console: &Console) -> Result<()> {
         }
     }
     let file = args.out.display().to_string();
-    console.note(format!("{} images of {} classes written", set.len(), set.classes.len()));
+    let what = if set.factor == 1 { "images" } else { "canvases of several pictures" };
+    console.note(format!("{} {what} of {} classes written", set.len(), set.classes.len()));
     console.result(&Exported { file: file.clone(), images: set.len() }, &format!("{file}\n"))
 }
 

@@ -47,14 +47,16 @@ fn exports_can_be_read_again() {
     assert!(place.read("new/set.npz").starts_with(b"PK"));
     export(&arrays).fails(1, &["there already", "--force"]);
     let folder = ["--to=folder", "--out=pictures"];
-    assert_eq!(export(&[&folder[..], &["--json"]].concat()).json()["images"], 2);
+    assert_eq!(export(&[&folder[..], &["--json"]].concat()).json()["images"], 8);
     assert_eq!(place.names("pictures"), ["across", "down"]);
-    assert_eq!(place.names("pictures/down"), ["0000.png"]);
+    assert_eq!(place.names("pictures/down"), ["0000.png", "0001.png", "0002.png", "0003.png"]);
+    let canvases = export(&["--to=folder", "--out=canvases", "--canvases", "--json"]).json();
+    assert_eq!((&canvases["images"], place.names("canvases/down")), (&2.into(), vec!["0000.png".to_string()]));
     export(&folder).fails(1, &["pictures", "not empty"]);
     // What was written is a source of images like any other.
     let line = ["distill", "toy", "--no-evaluate", "--test=pictures", "--out=y", "--seed=7"];
     let ran = place.attar(&[&line, TINY].concat()).well();
-    assert!(ran.stderr.contains("2 test images"), "{ran:?}");
+    assert!(ran.stderr.contains("8 test images"), "{ran:?}");
 }
 
 #[test]

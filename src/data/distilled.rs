@@ -203,12 +203,12 @@ impl Distilled {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::settings::Value;
 
     /// Two classes with two images each, 1 x 2 pixels.
-    pub(in crate::data) fn example() -> Distilled {
+    pub(crate) fn example() -> Distilled {
         Distilled {
             planes: Planes::F32(vec![0.0, 1.0, 0.25, 0.5, -0.01, 1.01, 0.75, 0.1]),
             channels: 1,

@@ -22,6 +22,8 @@ mod files;
 
 pub(crate) use dataset::rows_of;
 pub use dataset::{Dataset, Images, Normalisation};
+#[cfg(test)]
+pub(crate) use distilled::tests::example;
 pub use distilled::{Distilled, Planes, SoftLabels, Versions};
 pub use grid::{Picture, png_grid};
 pub use losses::{LossPoint, Losses};
