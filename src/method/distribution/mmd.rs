@@ -44,17 +44,18 @@ impl Default for MmdRecipe {
 impl MmdRecipe {
     /// Refuses numbers that no run can work with.
     fn checked(self) -> Result<MmdRecipe> {
-        let sound = match &self.kernel {
-            Kernel::Gaussian { bandwidths } => {
-                !bandwidths.is_empty() && bandwidths.iter().all(|width| width.is_finite() && *width > 0.0)
+        let fault = match &self.kernel {
+            Kernel::Gaussian { bandwidths } if bandwidths.is_empty() => {
+                Some("method.kernel.bandwidths is empty: give at least one".to_owned())
             }
-            Kernel::Polynomial { degree } => *degree > 0,
-            Kernel::Linear => true,
+            Kernel::Gaussian { bandwidths } => bandwidths
+                .iter()
+                .find(|bandwidth| !(bandwidth.is_finite() && **bandwidth > 0.0))
+                .map(|bandwidth| format!("method.kernel.bandwidths has {bandwidth}: give positive numbers")),
+            Kernel::Polynomial { degree: 0 } => Some("method.kernel.degree is 0: give it at least 1".to_owned()),
+            Kernel::Linear | Kernel::Polynomial { .. } => None,
         };
-        match sound {
-            true => Ok(self),
-            false => Err(Error::Recipe("method.kernel: give bandwidths or a degree, all of them positive".into())),
-        }
+        fault.map_or(Ok(self), |fault| Err(Error::Recipe(fault)))
     }
 }
 

@@ -84,8 +84,8 @@ fn settings_that_make_no_sense_are_refused() {
     let idm = Recipe::named("idm").expect("a method");
     assert!(matches!(idm.sight.kind, Parameters::Queue(_)));
     for (method, change, key) in [
-        ("mmd", "method.kernel={name=\"gaussian\", bandwidths=[1.0, 0.0]}", "method.kernel: give"),
-        ("mmd", "method.kernel={name=\"polynomial\", degree=0}", "method.kernel: give"),
+        ("mmd", "method.kernel={name=\"gaussian\", bandwidths=[1.0, 0.0]}", "method.kernel.bandwidths"),
+        ("mmd", "method.kernel={name=\"polynomial\", degree=0}", "method.kernel.degree"),
         ("idm", "method.classification=-1.0", "method.classification"),
         ("idm", "sight.kind.every=0", "sight.kind.every"),
         ("dm", "method.kernel=linear", "kernel"),
