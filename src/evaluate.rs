@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use crate::{
-    data::{Dataset, Distilled, Normalisation, SoftLabels, rows_of},
+    data::{Dataset, Distilled, Normalisation, rows_of},
     engine::{Data, Engine, Executor},
     error::{Error, Result},
     graph::{Graph, Kind},
@@ -165,27 +165,16 @@ enum Images {
 impl From<&Distilled> for TrainingSet {
     fn from(set: &Distilled) -> TrainingSet {
         let (factor, classes) = (set.factor as usize, set.classes.len());
-        let sources = decode::sources(set.len(), factor);
-        let labels: Vec<u32> = sources.iter().map(|&canvas| set.labels[canvas as usize]).collect();
+        let (labels, soft) = set.labels_of_pictures();
         TrainingSet {
             classes,
             image: ImageSize { channels: set.channels, height: set.height, width: set.width },
             normalisation: set.normalisation.clone(),
             factor,
             images: Images::Canvases(set.images_f32().into_owned()),
-            targets: match &set.soft {
-                None => one_hot(&labels, classes),
-                Some(SoftLabels::Images(rows)) => of_canvases(rows, classes, &sources),
-                Some(SoftLabels::Pictures(rows)) => rows.clone(),
-            },
+            targets: soft.unwrap_or_else(|| one_hot(&labels, classes)),
         }
     }
-}
-
-/// The rows `[n, classes]` of the canvases that pictures come from: `[pictures, classes]`.
-fn of_canvases(rows: &[f32], classes: usize, sources: &[u32]) -> Vec<f32> {
-    let row = |&canvas: &u32| &rows[canvas as usize * classes..][..classes];
-    sources.iter().flat_map(row).copied().collect()
 }
 
 impl TrainingSet {

@@ -34,17 +34,21 @@ impl Distilled {
             Planes::U8(_) => Planes::U8(pictures.iter().map(|value| (value * 255.0).round() as u8).collect()),
             Planes::F32(_) => Planes::F32(pictures),
         };
-        let canvases: Vec<usize> = sources(self.len(), factor).iter().map(|&canvas| canvas as usize).collect();
-        let rows = |values: &[f32]| -> Vec<f32> {
-            let row = |&canvas: &usize| &values[canvas * self.classes.len()..][..self.classes.len()];
-            canvases.iter().flat_map(row).copied().collect()
-        };
+        let (labels, soft) = self.labels_of_pictures();
+        Ok(Distilled { factor: 1, planes, labels, soft: soft.map(SoftLabels::Images), ..self.clone() })
+    }
+
+    /// The class of each decoded picture, and its soft label, `[n factor^2, classes]`, if the set has them.
+    pub(crate) fn labels_of_pictures(&self) -> (Vec<u32>, Option<Vec<f32>>) {
+        let (classes, canvases) = (self.classes.len(), sources(self.len(), self.factor as usize));
+        let labels = canvases.iter().map(|&canvas| self.labels[canvas as usize]).collect();
         let soft = self.soft.as_ref().map(|soft| match soft {
-            SoftLabels::Images(values) => SoftLabels::Images(rows(values)),
-            SoftLabels::Pictures(values) => SoftLabels::Images(values.clone()),
+            SoftLabels::Images(rows) => {
+                canvases.iter().flat_map(|&canvas| &rows[canvas as usize * classes..][..classes]).copied().collect()
+            }
+            SoftLabels::Pictures(rows) => rows.clone(),
         });
-        let labels = canvases.iter().map(|&canvas| self.labels[canvas]).collect();
-        Ok(Distilled { factor: 1, planes, labels, soft, ..self.clone() })
+        (labels, soft)
     }
 }
 
