@@ -3,16 +3,16 @@
 use std::io::Cursor;
 
 use image::error::ImageError;
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
+use image::{DynamicImage, ImageDecoder, ImageReader, Limits};
 
-use super::{
-    budget::{Budget, Taken},
-    jpeg,
-};
+use super::{budget::Budget, jpeg};
 use crate::data::resize::{Fit, fit};
 
 /// No picture may be wider or higher than this.
 const LARGEST_SIDE: u32 = 1 << 15;
+
+/// How JPEG files begin.
+const JPEG: &[u8] = b"\xff\xd8\xff";
 
 /// What every picture of a source becomes, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub(super) struct Seen {
 /// # Errors
 /// Why the file cannot be read, as the rest of a sentence that begins with its name.
 pub(super) fn look(bytes: &[u8], budget: &Budget) -> Result<((u32, u32), bool), String> {
-    let (decoder, _) = open(bytes, budget)?;
+    let decoder = open(bytes, budget)?;
     let (width, height) = decoder.dimensions();
     Ok(((height, width), !decoder.color_type().has_color()))
 }
@@ -48,7 +48,14 @@ pub(super) fn look(bytes: &[u8], budget: &Budget) -> Result<((u32, u32), bool), 
 /// # Errors
 /// As [`look`].
 pub(super) fn decode(bytes: &[u8], form: &Form, budget: &Budget, planes: &mut [u8]) -> Result<Seen, String> {
-    let (mut decoder, _in_use) = open(bytes, budget)?;
+    let mut decoder = open(bytes, budget)?;
+    let (width, height) = decoder.dimensions();
+    // The decoder's own buffers may be twice its output (coefficients of progressive JPEG); then RGBA, and a plane of it.
+    let needed = decoder.total_bytes().saturating_mul(3).saturating_add(u64::from(width) * u64::from(height) * 5);
+    let _in_use = budget.take(needed).ok_or_else(|| too_large(budget))?;
+    if bytes.starts_with(JPEG) && !jpeg::is_whole(bytes) {
+        return Err("is cut short or damaged: get it again or remove it".into());
+    }
     let failed = |error| unreadable(bytes, &error, budget);
     let grey = !decoder.color_type().has_color();
     let orientation = decoder.orientation().map_err(failed)?;
@@ -67,27 +74,18 @@ pub(super) fn decode(bytes: &[u8], form: &Form, budget: &Budget, planes: &mut [u
     Ok(Seen { size: (picture.height(), picture.width()), grey, blanked })
 }
 
-/// A decoder, once the header is known to be sound and a JPEG file whole, and room for all that decoding needs.
-fn open<'a>(bytes: &'a [u8], budget: &'a Budget) -> Result<(impl ImageDecoder + 'a, Taken<'a>), String> {
+/// A decoder, once the header is known to be sound.
+fn open<'a>(bytes: &'a [u8], budget: &Budget) -> Result<impl ImageDecoder + use<'a>, String> {
     if bytes.is_empty() {
         return Err("is empty: get it again or remove it".into());
     }
     let guessed = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
     let mut reader = guessed.map_err(|error| format!("cannot be read ({error})"))?;
-    let format = reader.format();
     let mut limits = Limits::default();
     (limits.max_image_width, limits.max_image_height) = (Some(LARGEST_SIDE), Some(LARGEST_SIDE));
     limits.max_alloc = Some(budget.most());
     reader.limits(limits);
-    let decoder = reader.into_decoder().map_err(|error| unreadable(bytes, &error, budget))?;
-    let (width, height) = decoder.dimensions();
-    // The decoder's own buffers may be twice its output (coefficients of progressive JPEG); then RGBA, and a plane of it.
-    let needed = decoder.total_bytes().saturating_mul(3).saturating_add(u64::from(width) * u64::from(height) * 5);
-    let taken = budget.take(needed).ok_or_else(|| too_large(budget))?;
-    if format == Some(ImageFormat::Jpeg) && !jpeg::is_whole(bytes) {
-        return Err("is cut short or damaged: get it again or remove it".into());
-    }
-    Ok((decoder, taken))
+    reader.into_decoder().map_err(|error| unreadable(bytes, &error, budget))
 }
 
 /// What a file is that begins like this, and how it becomes a picture that can be read.
