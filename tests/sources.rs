@@ -349,7 +349,7 @@ fn what_becomes_of_pictures_is_told() {
     again(root.path());
     let source = read(root.path()).unwrap();
     let count = source.train.len();
-    let noted = source.with_repeats_noted().notes.concat();
+    let noted = source.repeats().concat();
     assert!(noted.contains(&format!("of {count} training images repeat others")) || noted.contains("test images are"));
 }
 

@@ -51,6 +51,11 @@ impl Console {
         }
     }
 
+    /// Says what a person may not expect, unless quiet.
+    pub fn notes(&self, notes: &[String]) {
+        notes.iter().for_each(|note| self.note(format!("note: {note}")));
+    }
+
     /// Says why the command failed.
     pub fn error(&self, text: impl Display) {
         self.say(text);

@@ -31,7 +31,7 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<()> {
     let recipe = changed_recipe(args, &set)?;
     let protocol = protocol(&recipe)?;
     let real = RealImages::read(&args.test, args.train.as_ref(), &args.reading, &[(&args.file, &set)])?;
-    real.notes.iter().for_each(|note| console.note(format!("note: {note}")));
+    console.notes(&real.notes);
     let train = real.train.as_ref().filter(|_| args.train.is_some());
     let baselines = train.map(|train| Baselines::of_file(train, &set, seed)).transpose()?;
     let judge = Judge {

@@ -40,7 +40,7 @@ impl RealImages {
         let (test_images, train_images) = match train {
             Some(train) if train.absolute() == test.absolute() => {
                 let source = sources.held_out(test)?.map_or_else(|| sources.halves(test, first), Ok)?;
-                notes = source.notes;
+                notes = [&source.notes[..], &source.repeats()].concat();
                 (source.test, Some(source.train))
             }
             Some(train) => {

@@ -48,24 +48,19 @@ impl ReadAs {
 impl SourceName {
     /// Reads both halves, the second one from another source if there is one.
     pub fn read(&self, test: Option<&SourceName>, reading: &Reading) -> Result<Source> {
-        let source = match (self, test) {
-            (SourceName::Folder(path), None) => read_source(path, reading)?,
-            (SourceName::Sample, None) => {
+        let Some(test) = test else {
+            let SourceName::Folder(path) = self else {
                 let sample = sample::read()?;
-                let (train, test) = (resized(sample.train, reading)?, resized(sample.test, reading)?);
-                Source::new(train, test, sample.name, sample.bytes)?
-            }
-            (_, Some(test)) => {
-                let train = self.read_train(reading)?;
-                let images = train.set.images();
-                let test = test.read_test(reading, (images.channels(), images.height(), images.width()))?;
-                let mut source = Source::new(train.set, test.set, self.short_name(), train.bytes)?;
-                source.notes = [train.notes, test.notes, source.notes].concat();
-                source.skipped = [train.skipped, test.skipped].concat();
-                source
-            }
+                let train = half_of_sample(resized(sample.train, reading)?, sample.bytes);
+                return train.with_test(half_of_sample(resized(sample.test, reading)?, 0));
+            };
+            return read_source(path, reading);
         };
-        Ok(source.with_repeats_noted())
+        let train = self.read_train(reading)?;
+        let images = train.set.images();
+        let test = test.read_test(reading, (images.channels(), images.height(), images.width()))?;
+        // What is distilled, and so compared in size, is this source alone.
+        train.with_test(Half { bytes: 0, ..test })
     }
 
     /// Reads the images to train on where those to test on come from elsewhere.
@@ -91,13 +86,6 @@ impl SourceName {
         }
     }
 
-    /// For people, and in the names of folders.
-    fn short_name(&self) -> String {
-        let SourceName::Folder(path) = self else { return sample::NAME.into() };
-        let full = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-        full.file_name().unwrap_or(full.as_os_str()).to_string_lossy().into_owned()
-    }
-
     /// The same source, named so that another working directory finds it too.
     pub fn absolute(&self) -> SourceName {
         match self {
@@ -117,14 +105,15 @@ fn resized(images: Dataset, reading: &Reading) -> Result<Dataset> {
 
 /// Nothing needs to be said of the sample.
 fn half_of_sample(set: Dataset, bytes: u64) -> Half {
-    Half { set, bytes, notes: Vec::new(), skipped: Vec::new() }
+    Half { set, name: sample::NAME.into(), bytes, notes: Vec::new(), skipped: Vec::new() }
 }
 
 /// Says what was read: a line, the classes, and what a person may not expect.
 pub fn tell(source: &Source, console: &Console) {
     console.note(describe(source));
     console.note(classes(source));
-    source.notes.iter().for_each(|note| console.note(format!("note: {note}")));
+    console.notes(&source.notes);
+    console.notes(&source.repeats());
 }
 
 /// The classes and how many training images each has; of many, the first.

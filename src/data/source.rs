@@ -54,32 +54,20 @@ impl Source {
         Ok(Source { train, test, name, bytes, notes, skipped: Vec::new() })
     }
 
-    /// With these notes before its own, and these files skipped.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub(super) fn told(mut self, notes: Vec<String>, skipped: Vec<String>) -> Source {
-        self.notes.splice(0..0, notes);
-        self.skipped = skipped;
-        self
-    }
-
-    /// With a note on images that come more than once, which weigh more than others, and one on test images that are
-    /// training images, too, on which every accuracy is too high.
+    /// Notes on training images that come more than once, which weigh more than others, and on test images that are
+    /// training images, too, on which every accuracy is too high. It takes a pass over all pixels.
     #[cfg(not(target_arch = "wasm32"))]
     #[must_use]
-    pub fn with_repeats_noted(mut self) -> Source {
+    pub fn repeats(&self) -> Vec<String> {
         let mut trained = std::collections::HashSet::new();
         let repeated = self.train.images().iter().filter(|&image| !trained.insert(image)).count();
         let known = self.test.images().iter().filter(|&image| trained.contains(image)).count();
-        if repeated > 0 {
-            let all = self.train.len();
-            self.notes.push(format!("{repeated} of {all} training images repeat others"));
-        }
-        if known > 0 {
-            let all = self.test.len();
-            self.notes
-                .push(format!("{known} of {all} test images are training images, too: accuracies will be too high"));
-        }
-        self
+        let (train, test) = (self.train.len(), self.test.len());
+        let notes = [
+            (repeated, format!("{repeated} of {train} training images repeat others")),
+            (known, format!("{known} of {test} test images are training images, too: accuracies will be too high")),
+        ];
+        notes.into_iter().filter(|&(count, _)| count > 0).map(|(_, note)| note).collect()
     }
 }
 

@@ -43,7 +43,7 @@ pub fn run(args: &CompareArgs, console: &Console) -> Result<()> {
     let networks = networks(args, &recipe, &entries[0].set)?;
     let named: Vec<_> = entries.iter().map(|entry| (entry.path.as_path(), &entry.set)).collect();
     let real = RealImages::read(&args.test, args.train.as_ref(), &args.reading, &named)?;
-    real.notes.iter().for_each(|note| console.note(format!("note: {note}")));
+    console.notes(&real.notes);
     if real.train.is_none() {
         console.note("no real training images are known to compare with: give some with --train");
     }

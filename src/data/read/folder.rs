@@ -31,21 +31,21 @@ pub(super) fn read(folder: &Folder, reading: &Reading) -> Result<Source> {
             let path = folder.path.display();
             notes.push(format!("{path} has no test half with class folders: a tenth of each class is held out"));
         }
-        let (whole, _) = Files::new(train).decode_together(None, reading)?;
+        let (whole, _) = Files::new(&folder.name, train).decode_together(None, reading)?;
         let (train, test) = split_per_class(&whole.set, TEST_FRACTION, reading.seed)?;
-        let source = Source::new(train, test, folder.name.clone(), whole.bytes)?;
-        return Ok(source.told([notes, whole.notes].concat(), whole.skipped));
+        let test = Half { set: test, name: String::new(), bytes: 0, notes: Vec::new(), skipped: Vec::new() };
+        return Half { set: train, ..whole }.after(notes).with_test(test);
     };
-    let (train, test) = Files::new(train).decode_together(Some(&Files::new(test)), reading)?;
+    let test = Files::new(&folder.name, test);
+    let (train, test) = Files::new(&folder.name, train).decode_together(Some(&test), reading)?;
     let test = test.ok_or_else(|| Error::Data(format!("{} has no test images", folder.path.display())))?;
-    let source = Source::new(train.set, test.set, folder.name.clone(), train.bytes + test.bytes)?;
-    Ok(source.told([notes, train.notes, test.notes].concat(), [train.skipped, test.skipped].concat()))
+    train.after(notes).with_test(test)
 }
 
 /// All pictures to train on; see [`read_train`](super::read_train).
 pub(super) fn read_train(folder: &Folder, reading: &Reading) -> Result<Half> {
     let Layout { train, notes, .. } = layout::of(folder)?;
-    let (half, _) = Files::new(train).decode_together(None, reading)?;
+    let (half, _) = Files::new(&folder.name, train).decode_together(None, reading)?;
     Ok(half.after(notes))
 }
 
@@ -53,7 +53,7 @@ pub(super) fn read_train(folder: &Folder, reading: &Reading) -> Result<Half> {
 pub(super) fn read_test(folder: &Folder, reading: &Reading, channels: usize, size: (usize, usize)) -> Result<Half> {
     let Layout { train, test, notes, .. } = layout::of(folder)?;
     let form = Form { channels, height: size.0, width: size.1, fit: reading.fit };
-    let files = Files::new(test.unwrap_or(train));
+    let files = Files::new(&folder.name, test.unwrap_or(train));
     let budget = Budget::new(reading.memory);
     let decoded = files.decode(&form, &budget, reading.unreadable)?;
     Ok(files.half(decoded, &form)?.after(notes))
@@ -61,6 +61,8 @@ pub(super) fn read_test(folder: &Folder, reading: &Reading, channels: usize, siz
 
 /// The files of a half.
 struct Files {
+    /// Of the source.
+    name: String,
     classes: Vec<String>,
     files: Vec<(File, u32)>,
 }
@@ -73,8 +75,8 @@ struct Decoded {
 }
 
 impl Files {
-    fn new(classes: Vec<Class>) -> Files {
-        let mut all = Files { classes: Vec::new(), files: Vec::new() };
+    fn new(name: &str, classes: Vec<Class>) -> Files {
+        let mut all = Files { name: name.into(), classes: Vec::new(), files: Vec::new() };
         for (label, class) in (0..).zip(classes) {
             all.classes.push(class.name);
             all.files.extend(class.files.into_iter().map(|file| (file, label)));
@@ -147,7 +149,8 @@ impl Files {
         }
         let images = Images::new(form.channels, form.height, form.width, pixels)?;
         let set = Dataset::new(self.classes.clone(), images, labels)?;
-        Ok(Half { set, bytes: self.files.iter().map(|(file, _)| file.bytes).sum(), notes, skipped })
+        let bytes = self.files.iter().map(|(file, _)| file.bytes).sum();
+        Ok(Half { set, name: self.name.clone(), bytes, notes, skipped })
     }
 }
 

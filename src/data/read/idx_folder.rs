@@ -15,6 +15,8 @@ const CLASSES: &str = "classes.txt";
 
 /// Where the four files of a data set lie, and its class names.
 pub(super) struct IdxFolder {
+    /// Of the source, which may be a folder above.
+    name: String,
     train: Paths,
     test: Paths,
     classes: Option<PathBuf>,
@@ -71,7 +73,7 @@ pub(super) fn find(folder: &Folder) -> Result<Option<IdxFolder>> {
     holders(folder, &mut found);
     match found[..] {
         [] => Ok(None),
-        [one] => IdxFolder::of(one).map(Some),
+        [one] => IdxFolder::of(one, &folder.name).map(Some),
         [..] => {
             let names: Vec<String> = found.iter().map(|folder| folder.path.display().to_string()).collect();
             let path = folder.path.display();
@@ -89,7 +91,7 @@ fn holders<'a>(folder: &'a Folder, found: &mut Vec<&'a Folder>) {
 }
 
 impl IdxFolder {
-    fn of(folder: &Folder) -> Result<IdxFolder> {
+    fn of(folder: &Folder, source: &str) -> Result<IdxFolder> {
         let path = folder.path.display();
         let names: Vec<(Name, &PathBuf)> =
             folder.files.iter().filter_map(|file| Some((Name::parse(&file.lower_name())?, &file.path))).collect();
@@ -116,10 +118,11 @@ impl IdxFolder {
             Ok(Paths { images: find(half, Holds::Images)?, labels: find(half, Holds::Labels)? })
         };
         let classes = folder.files.iter().find(|file| file.lower_name() == CLASSES).map(|file| file.path.clone());
-        Ok(IdxFolder { train: half(IsHalf::Train)?, test: half(IsHalf::Test)?, classes })
+        Ok(IdxFolder { name: source.into(), train: half(IsHalf::Train)?, test: half(IsHalf::Test)?, classes })
     }
 
-    fn names(&self) -> Result<Option<String>> {
+    /// The names of the classes, a line each.
+    fn classes(&self) -> Result<Option<String>> {
         let Some(path) = &self.classes else { return Ok(None) };
         let not_text = |_| Error::Format(format!("{} is not UTF-8 text: write one class name a line", path.display()));
         String::from_utf8(files::read(path)?).map(Some).map_err(not_text)
@@ -148,39 +151,32 @@ impl Content {
         Pair { images: part(&self.images), labels: part(&self.labels) }
     }
 
-    fn bytes(&self) -> u64 {
-        (self.images.1.len() + self.labels.1.len()) as u64
-    }
-
-    fn half(&self, classes: Option<&str>, reading: &Reading) -> Result<Half> {
+    fn half(&self, name: &str, classes: Option<&str>, reading: &Reading) -> Result<Half> {
         let set = self.pair().dataset(classes)?;
         let set = match reading.size {
             Some(size) => set.resized(size, size, reading.fit)?,
             None => set,
         };
-        Ok(Half { set, bytes: self.bytes(), notes: Vec::new(), skipped: Vec::new() })
+        let bytes = (self.images.1.len() + self.labels.1.len()) as u64;
+        Ok(Half { set, name: name.into(), bytes, notes: Vec::new(), skipped: Vec::new() })
     }
 }
 
 /// Both halves; see [`read_source`](super::read_source).
-pub(super) fn read(files: &IdxFolder, name: &str, reading: &Reading) -> Result<Source> {
-    let (train, test, classes) = (files.train.read()?, files.test.read()?, files.names()?);
+pub(super) fn read(files: &IdxFolder, reading: &Reading) -> Result<Source> {
+    let (train, test, classes) = (files.train.read()?, files.test.read()?, files.classes()?);
     check_headers(&[train.pair(), test.pair()], reading.size.is_none())?;
-    let half = |content: Content| content.half(classes.as_deref(), reading);
-    let (train, test) = (half(train)?, half(test)?);
-    Source::new(train.set, test.set, name.into(), train.bytes + test.bytes)
+    let half = |content: Content| content.half(&files.name, classes.as_deref(), reading);
+    half(train)?.with_test(half(test)?)
 }
 
 /// The training half.
 pub(super) fn read_train(files: &IdxFolder, reading: &Reading) -> Result<Half> {
-    let (content, classes) = (files.train.read()?, files.names()?);
-    check_headers(&[content.pair()], false)?;
-    content.half(classes.as_deref(), reading)
+    files.train.read()?.half(&files.name, files.classes()?.as_deref(), reading)
 }
 
 /// The test half, at its own size.
 pub(super) fn read_test(files: &IdxFolder, reading: &Reading) -> Result<Half> {
-    let (content, classes) = (files.test.read()?, files.names()?);
-    check_headers(&[content.pair()], false)?;
-    content.half(classes.as_deref(), &Reading { size: None, ..reading.clone() })
+    let own_size = Reading { size: None, ..reading.clone() };
+    files.test.read()?.half(&files.name, files.classes()?.as_deref(), &own_size)
 }

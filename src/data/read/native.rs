@@ -44,6 +44,8 @@ pub enum Unreadable {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Half {
     pub set: Dataset,
+    /// The name of the source, for people.
+    pub name: String,
     /// Size of the files, in bytes.
     pub bytes: u64,
     /// What a person may not expect, in sentences.
@@ -53,6 +55,17 @@ pub struct Half {
 }
 
 impl Half {
+    /// A source of this half to train on and of another to test on.
+    ///
+    /// # Errors
+    /// As [`Source::new`].
+    pub fn with_test(self, test: Half) -> Result<Source> {
+        let mut source = Source::new(self.set, test.set, self.name, self.bytes + test.bytes)?;
+        source.notes = [self.notes, test.notes, source.notes].concat();
+        source.skipped = [self.skipped, test.skipped].concat();
+        Ok(source)
+    }
+
     /// With these notes before its own.
     pub(super) fn after(mut self, notes: Vec<String>) -> Half {
         self.notes.splice(0..0, notes);
@@ -76,7 +89,7 @@ impl Half {
 pub fn read_source(path: &Path, reading: &Reading) -> Result<Source> {
     let folder = list(path, reading)?;
     match idx::find(&folder)? {
-        Some(files) => idx::read(&files, &folder.name, reading),
+        Some(files) => idx::read(&files, reading),
         None => folder::read(&folder, reading),
     }
 }
