@@ -91,14 +91,14 @@ impl Sources<'_> {
         source.read(None, &self.reading(set))
     }
 
-    /// The training images that the sets were distilled from, if they come from this source; else all that it has.
+    /// The training images that the first set was distilled from, if a part was held out of this source then; else all
+    /// that it has.
     fn training(&self, source: &SourceName) -> Result<Dataset> {
         let (_, first) = self.sets[0];
-        let whole = source.read_train(&self.reading(first))?.set;
-        if self.sets.iter().any(|(_, set)| set.fingerprint == whole.fingerprint()) {
-            return Ok(whole);
+        match self.halves(source, first) {
+            Ok(halves) if halves.train.fingerprint() == first.fingerprint => Ok(halves.train),
+            _ => Ok(source.read_train(&self.reading(first))?.set),
         }
-        Ok(self.held_out(source)?.map_or(whole, |source| source.train))
     }
 
     /// The halves of the source that the sets were distilled from; `None` if they are of other images.

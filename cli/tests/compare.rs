@@ -91,6 +91,18 @@ fn real_images_are_those_that_are_known() {
     assert!(ran.stdout.starts_with("accuracy on 6 test images (protocol quick, width 8, epochs 4; 1 network)\n"));
 }
 
+/// Only where the test images come from there, too, must parts of a source that overlap be told apart.
+#[test]
+fn sets_of_different_parts_share_other_test_images() {
+    let place = with_two();
+    place.distill(&["--out=z", "--seed=8", "--no-evaluate"]).well();
+    place.images("new", &["across", "down"], 3);
+    let line = ["compare", "x", "z", ENGINE];
+    let told = place.attar(&[&line[..], &["--json", "--test=new", "--train=toy"]].concat()).json();
+    assert_eq!((&told["test_images"], &told["whole"]["images"]), (&6.into(), &10.into()));
+    place.attar(&[&line[..], &["--test=toy", "--train=toy"]].concat()).fails(1, &["different parts"]);
+}
+
 #[test]
 fn what_cannot_be_compared_is_named() {
     let place = with_two();
