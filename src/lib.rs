@@ -5,6 +5,7 @@ pub mod data;
 pub mod engine;
 pub mod error;
 pub mod evaluate;
+mod fingerprint;
 pub mod graph;
 pub mod method;
 mod micro_batch;

@@ -6,10 +6,11 @@ use attar::{
     Dataset, Distillation, Distilled, Error, Evaluation, Phase, Protocol, Recipe,
     data::Images,
     engine::{Engine, reference::Reference},
-    evaluate::TrainingSet,
+    evaluate::{self, TrainingSet},
     nn::NetworkChoice,
-    pool::PoolRun,
+    pool::{PoolCheckpoint, PoolRun},
     rng::Draws,
+    run::Changes,
 };
 use pollster::block_on;
 
@@ -338,4 +339,85 @@ fn old_keys_are_refused_with_their_new_names() {
     let message = Recipe::default().with("method.real_batch=8").expect_err("refused").to_string();
     assert!(message.contains("`method.real_batch` is now `real.batch`"), "{message}");
     assert!(Recipe::default().with("method.name=nothing").expect_err("refused").to_string().contains("ncfm, dm"));
+}
+
+/// Interrupted at any batch, in the middle of a test too, an evaluation comes to the same accuracies.
+#[test]
+fn a_resumed_evaluation_equals_an_uninterrupted_one() {
+    let data = squares(1);
+    let mut protocol = Protocol::named("quick").expect("a known name");
+    (protocol.epochs, protocol.network.width) = (2, Some(4));
+    let real = TrainingSet::real(&data, &data.normalisation());
+    let begin = |repeats| Evaluation::new(&protocol, &real, &data, repeats, 5, engine()).expect("it fits");
+    let end = |mut evaluation: Evaluation| {
+        while block_on(evaluation.advance()).expect("it goes on").is_some() {}
+        evaluation.accuracy().each
+    };
+    let whole = end(begin(3));
+    let key = evaluate::key(&protocol, &real, &data, 5, "reference");
+    for stop in 0..12 {
+        let mut evaluation = begin(3);
+        for _ in 0..stop {
+            block_on(evaluation.advance()).expect("it goes on");
+        }
+        let checkpoint = block_on(evaluation.checkpoint(&key)).expect("it can be saved");
+        for repeats in [3, 1] {
+            let mut resumed = begin(repeats);
+            resumed.resume(&key, &checkpoint).expect("it can be resumed");
+            assert_eq!(end(resumed), whole[..repeats], "stopped after {stop} units, {repeats} networks");
+        }
+        let other = evaluate::key(&protocol, &real, &data, 6, "reference");
+        assert!(matches!(begin(3).resume(&other, &checkpoint), Err(Error::Data(_))));
+        assert!(matches!(begin(3).resume(&key, &checkpoint[..checkpoint.len() - 1]), Err(Error::Format(_))));
+    }
+}
+
+/// Interrupted at any batch, a pool comes to the same networks; and to fewer, if fewer are wanted.
+#[test]
+fn a_resumed_pool_equals_an_uninterrupted_one() {
+    let data = squares(1);
+    let networks = |count| recipe().with(&format!("pool.networks={count}")).expect("a known key");
+    let begin = |count| PoolRun::new(&networks(count), &data, engine()).expect("the recipe fits");
+    let end = |mut run: PoolRun| {
+        while block_on(run.advance()).expect("it goes on").is_some() {}
+        block_on(run.finish()).expect("it ends")
+    };
+    let whole = end(begin(3));
+    for stop in 0..20 {
+        let mut run = begin(3);
+        for _ in 0..stop {
+            block_on(run.advance()).expect("it goes on");
+        }
+        let bytes = block_on(run.checkpoint()).expect("it can be saved");
+        let checkpoint = PoolCheckpoint::from_bytes(&bytes).expect("it is whole");
+        for count in [1, 3] {
+            let resumed = PoolRun::resume(&checkpoint, &networks(count), &data, engine()).expect("it goes on");
+            assert!(end(resumed).networks == whole.networks[..count], "stopped after {stop} units, {count} networks");
+        }
+        for other in [networks(3).seed(4), networks(3).with("pool.epochs=3").expect("a known key")] {
+            assert!(matches!(PoolRun::resume(&checkpoint, &other, &data, engine()), Err(Error::Data(_))));
+        }
+        assert!(PoolRun::resume(&checkpoint, &networks(3), &squares(2), engine()).is_err());
+        assert!(matches!(PoolCheckpoint::from_bytes(&bytes[1..]), Err(Error::Format(_))));
+    }
+}
+
+/// A finished run that is to go on longer comes to what a longer run comes to; a lower rate changes what follows.
+#[test]
+fn a_finished_run_can_be_continued() {
+    let data = squares(1);
+    let begin = |iterations| Distillation::new(recipe().iterations(iterations), &data, engine()).expect("it fits");
+    let longer = bytes(&finish(&mut begin(7)));
+    let mut run = begin(4);
+    finish(&mut run);
+    let checkpoint = block_on(run.checkpoint()).expect("it can be saved");
+    let go_on = |iterations, lr| {
+        let changes = Changes { iterations: Some(iterations), lr };
+        let run = Distillation::resume_changed(&checkpoint, changes, &data, engine());
+        run.map(|mut run| finish(&mut run))
+    };
+    assert_eq!(bytes(&go_on(7, None).expect("it goes on")), longer);
+    let slower = go_on(7, Some(1e-4)).expect("it goes on");
+    assert!(bytes(&slower) != longer && slower.losses.len() == 7);
+    assert!(matches!(go_on(7, Some(f64::NAN)), Err(Error::Recipe(_))));
 }

@@ -185,6 +185,14 @@ pub trait Method: Send {
     /// # Errors
     /// [`Error::Format`] if the bytes are no cursor of this method; errors of the engine.
     fn restore(&mut self, stage: &mut Stage, cursor: &[u8]) -> Result<()>;
+
+    /// Goes on with this rate of the canvases' optimiser.
+    ///
+    /// # Errors
+    /// [`Error::Recipe`] if it has none, as a method that selects.
+    fn set_rate(&mut self, _lr: f64) -> Result<()> {
+        Err(Error::Recipe("this method moves no canvases, so that it has no canvas.lr to change".into()))
+    }
 }
 
 /// Which state of a run a result shows.

@@ -267,4 +267,9 @@ impl Method for Rounds {
         self.sight.reopen(&stage.exec, &stage.setting, window)?;
         self.objective.open(stage, window)
     }
+
+    fn set_rate(&mut self, lr: f64) -> Result<()> {
+        self.cursor.canvases.set_rate(lr);
+        Ok(())
+    }
 }

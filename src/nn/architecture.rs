@@ -149,7 +149,7 @@ impl Architecture {
 }
 
 /// A network by its name: what is left open are the sizes that the data gives.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NetworkChoice {
     /// One of [`Architecture::NAMES`].
     pub name: String,

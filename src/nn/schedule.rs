@@ -53,6 +53,11 @@ impl Plateau {
         Plateau { lr, factor, patience, best: f64::INFINITY, worse: 0 }
     }
 
+    /// From now on this rate.
+    pub fn set_lr(&mut self, lr: f64) {
+        self.lr = lr;
+    }
+
     /// The rate now.
     pub fn lr(&self) -> f64 {
         self.lr

@@ -44,9 +44,26 @@ impl Distillation {
     /// [`Error::Format`] if the bytes are no checkpoint or are damaged; [`Error::Data`] if the data is not what the run
     /// began with.
     pub fn resume(checkpoint: &[u8], data: &Dataset, engine: Arc<dyn Engine>) -> Result<Distillation> {
+        Distillation::resume_changed(checkpoint, Changes::default(), data, engine)
+    }
+
+    /// As [`Distillation::resume`], with a few things otherwise than the run began.
+    ///
+    /// # Errors
+    /// As [`Distillation::resume`]; [`Error::Recipe`] if a change makes no sense for the run.
+    pub fn resume_changed(
+        checkpoint: &[u8],
+        changes: Changes,
+        data: &Dataset,
+        engine: Arc<dyn Engine>,
+    ) -> Result<Distillation> {
         let saved = Saved::read(checkpoint)?;
-        let recipe = Recipe::of(&Settings::from_entries(saved.recipe.clone()))?;
-        Distillation::go_on(saved, method::kind(recipe.method.name())?, recipe, data, engine)
+        let recipe = changes.applied(Recipe::of(&Settings::from_entries(saved.recipe.clone()))?)?;
+        let mut run = Distillation::go_on(saved, method::kind(recipe.method.name())?, recipe, data, engine)?;
+        if let (Some(method), Some(lr)) = (&mut run.method, changes.lr) {
+            method.set_rate(lr)?;
+        }
+        Ok(run)
     }
 
     /// As [`Distillation::resume`], by a method that need not be in the list.
@@ -97,6 +114,27 @@ impl Distillation {
             method.restore(&mut run.stage, cursor)?;
         }
         Ok(run)
+    }
+}
+
+/// What a resumed run does otherwise than it began. The rest of its recipe stays.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Changes {
+    /// Passes over all classes, those that are made included.
+    pub iterations: Option<usize>,
+    /// The rate of the canvases' optimiser, from now on.
+    pub lr: Option<f64>,
+}
+
+impl Changes {
+    /// The recipe so changed.
+    ///
+    /// # Errors
+    /// [`Error::Recipe`] if a number is none that a run can work with.
+    pub fn applied(self, mut recipe: Recipe) -> Result<Recipe> {
+        recipe.iterations = self.iterations.unwrap_or(recipe.iterations);
+        recipe.canvas.lr = self.lr.unwrap_or(recipe.canvas.lr);
+        recipe.checked()
     }
 }
 

@@ -16,6 +16,7 @@ use crate::{
     recipe::{Labels, PoolTiming, Recipe},
 };
 
+pub use checkpoint::Changes;
 use result::Facts;
 pub use result::initial;
 

@@ -162,6 +162,11 @@ impl Canvases {
         self.updates += 1;
     }
 
+    /// From now on this rate.
+    pub fn set_rate(&mut self, lr: f64) {
+        self.plateau.set_lr(lr);
+    }
+
     /// Lets the rate follow the sum of the losses.
     pub fn follow(&mut self, loss: f64) {
         self.plateau.step(loss);
