@@ -98,6 +98,8 @@ pub struct DistillArgs {
     /// End after the iteration that passes this time, evaluation not counted: 90s, 15m, 1h30m
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub time_budget: Option<Duration>,
+    #[command(flatten)]
+    pub durability: DurabilityArgs,
     /// Print the programs that the run would execute, with what they cost, and distil nothing
     #[arg(long)]
     pub explain: bool,
@@ -110,12 +112,23 @@ pub struct DistillArgs {
     /// Replace the results that are in the folder
     #[arg(long)]
     pub force: bool,
-    /// Go on with an interrupted run; everything but engine, budget and evaluation is as it was
+    /// Go on with an interrupted run, or continue one that has ended by more --iterations or another --time-budget.
+    ///
+    /// The budget counts from now. SOURCE and --test say where the images are if they have moved; --set canvas.lr=N gives
+    /// another rate. The rest of the recipe is as it was.
     #[arg(long, value_name = "DIR", conflicts_with_all = [
-        "source", "test", "size", "ReadArgs", "RecipeArgs", "images_per_class", "network", "iterations", "protocol", "repeats", "pool", "out",
-        "force", "explain",
+        "size", "ReadArgs", "method", "preset", "recipe", "seed", "images_per_class", "network", "protocol", "repeats",
+        "pool", "out", "force", "explain",
     ])]
     pub resume: Option<PathBuf>,
+}
+
+/// What a failure may cost.
+#[derive(Debug, clap::Args)]
+pub struct DurabilityArgs {
+    /// How often the state of the work is written: the most that a power cut can cost
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "10s")]
+    pub checkpoint_every: Duration,
 }
 
 /// The images to work on.
@@ -126,8 +139,9 @@ pub struct SourceArgs {
     /// PNG, JPEG, WebP, GIF, BMP, TIFF and PNM files of any size; `train/` and `test/` (or `val/`) with the class folders
     /// inside, or class folders alone, of which a tenth is held out. Transparent parts become white; the images stay grey
     /// only if all are.
-    #[arg(default_value = "fashion-mini")]
-    pub source: SourceName,
+    ///
+    /// [default: fashion-mini]
+    pub source: Option<SourceName>,
     /// Another source for the test images; else those that SOURCE brings, or 10 % of each class held out
     #[arg(long, value_name = "SOURCE")]
     pub test: Option<SourceName>,
@@ -298,6 +312,8 @@ pub struct PoolArgs {
     /// Where to run, one of `attar engines`
     #[arg(long, value_name = "NAME", default_value = "auto")]
     pub engine: String,
+    #[command(flatten)]
+    pub durability: DurabilityArgs,
     /// The file of the pool [default: out/SOURCE-METHOD.pool, numbered when taken]
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
@@ -317,6 +333,11 @@ pub struct BenchArgs {
 }
 
 impl SourceArgs {
+    /// The source, or else the sample.
+    pub fn name(&self) -> SourceName {
+        self.source.clone().unwrap_or(SourceName::Sample)
+    }
+
     pub fn read_as(&self) -> ReadAs {
         self.reading.read_as(self.size.map(|size| size as usize))
     }
@@ -404,9 +425,13 @@ impl RecipeArgs {
     /// The preset changed by the file, by `named` flags and by `--set`, in this order; without an end if it is to fill a
     /// time budget and nobody names one.
     pub fn resolve(&self, named: &[String], until_stopped: bool) -> Result<Recipe> {
+        self.resolve_by(named, until_stopped, draw_seed()?)
+    }
+
+    /// As [`RecipeArgs::resolve`], with this seed unless one is named.
+    pub fn resolve_by(&self, named: &[String], until_stopped: bool, seed: u64) -> Result<Recipe> {
         let file = self.file()?;
         let method = self.method_name(file.as_ref())?;
-        let seed = draw_seed()?;
         let from = |images_per_class| -> Result<Recipe> {
             let preset = Recipe::preset(&method, &self.preset, images_per_class);
             let mut recipe = preset.map_err(|error| Failure::Usage(error.to_string()))?;
@@ -595,10 +620,12 @@ mod tests {
 
     #[test]
     fn a_resumed_run_is_as_it_was() {
-        for given in [&["photos"][..], &["--seed", "1"], &["--ipc", "2"], &["--size", "8"], &["--force"]] {
+        for given in [&["--seed", "1"][..], &["--ipc", "2"], &["--size", "8"], &["--preset=quick"], &["--force"]] {
             assert!(distill(&[&["--resume", "out/x"], given].concat()).is_err(), "{given:?}");
         }
-        let args = distill(&["--resume", "x", "--engine", "cpu", "--no-evaluate", "--time-budget", "1m"]).unwrap();
+        let line =
+            ["--resume", "x", "--engine", "cpu", "--no-evaluate", "--time-budget", "1m", "photos", "--set=canvas.lr=1"];
+        let args = distill(&line).unwrap();
         assert_eq!(args.time_budget, Some(Duration::from_secs(60)));
     }
 }

@@ -1,12 +1,15 @@
 //! `attar evaluate`: what a distilled set is worth. The judge serves `attar distill` too.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use attar::{
-    Dataset, Distilled, Evaluation, Protocol, Recipe, Result as LibraryResult,
+    Accuracy, Dataset, Distilled, Evaluation, Protocol, Recipe, Result as LibraryResult,
     data::Normalisation,
     engine::{self, Engine},
-    evaluate::{TrainingSet, random_real},
+    evaluate::{TrainingSet, key, random_real},
     method,
     nn::NetworkChoice,
     recipe::EvaluationRecipe,
@@ -21,6 +24,7 @@ use crate::{
     progress::{Goal, Meter},
     real::RealImages,
     report::{Accuracies, EvaluateReport, Figure, Sizes},
+    run_dir::Measured,
     signals::Signals,
 };
 
@@ -42,10 +46,11 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<()> {
         seed,
         engine: block_on(engine::open(&args.engine))?,
         test: &real.test,
+        measured: None,
         advice: "nothing was measured".into(),
     };
     let start = Instant::now();
-    let accuracy = judge.accuracies(&set, baselines.as_ref(), None)?;
+    let accuracy = judge.accuracies(&set, baselines.as_ref())?;
     let report = EvaluateReport {
         file: args.file.display().to_string(),
         engine: judge.engine.name().into(),
@@ -143,39 +148,77 @@ pub struct Judge<'a> {
     pub seed: u64,
     pub engine: Arc<dyn Engine>,
     pub test: &'a Dataset,
+    /// What has been measured already, and is kept for the next time.
+    pub measured: Option<Measured>,
     /// What to tell a person who interrupts.
     pub advice: String,
 }
 
 impl Judge<'_> {
-    /// The accuracies of a set and of what it is compared with. That of the whole set is not measured again if known.
-    pub fn accuracies(
-        &self,
-        set: &Distilled,
-        baselines: Option<&Baselines<'_>>,
-        whole: Option<Figure>,
-    ) -> Result<Accuracies> {
+    /// The accuracies of a set and of what it is compared with.
+    pub fn accuracies(&self, set: &Distilled, baselines: Option<&Baselines<'_>>) -> Result<Accuracies> {
         let distilled = self.accuracy("distilled", &set.into())?;
         let Some(baselines) = baselines else {
             return Ok(Accuracies { distilled, random: None, initial: None, whole: None });
         };
         let random = self.accuracy("random real", &baselines.random())?;
         let initial = baselines.initial.as_ref().map(|set| self.accuracy("initialisation", &set.into())).transpose()?;
-        let whole = whole.map_or_else(|| self.accuracy("whole set", &baselines.whole()), Ok)?;
+        let whole = self.accuracy("whole set", &baselines.whole())?;
         Ok(Accuracies { distilled, random: Some(random), initial, whole: Some(whole) })
     }
 
     /// The accuracy of networks trained on one set, which progress is told of under this title.
     pub fn accuracy(&self, title: impl Into<String>, set: &TrainingSet) -> Result<Figure> {
-        let engine = Arc::clone(&self.engine);
-        let mut evaluation = Evaluation::new(&self.protocol, set, self.test, self.repeats, self.seed, engine)?;
-        let mut meter = Meter::new(self.console, title);
+        let title = title.into();
+        let Some(measured) = &self.measured else {
+            return self.figure(title, self.begin(set)?, Duration::MAX, |_| Ok(()));
+        };
+        let key = key(&self.protocol, set, self.test, self.seed, self.engine.name());
+        if let Some(each) = measured.known(&key, self.repeats) {
+            let figure = Figure::from(&Accuracy::of(each));
+            self.console.note(format!("{title}: accuracy {figure}, as measured before"));
+            return Ok(figure);
+        }
+        let mut evaluation = self.begin(set)?;
+        // One of something else, or a damaged one, is of no use, and costs only time.
+        let _ = measured.state().newest(|state| evaluation.resume(&key, state));
+        self.figure(title, evaluation, measured.every, |evaluation| match evaluation.is_complete() {
+            true => measured.keep(&key, &evaluation.accuracy().each),
+            false => measured.state().save(&block_on(evaluation.checkpoint(&key))?),
+        })
+    }
+
+    fn begin(&self, set: &TrainingSet) -> LibraryResult<Evaluation> {
+        Evaluation::new(&self.protocol, set, self.test, self.repeats, self.seed, Arc::clone(&self.engine))
+    }
+
+    /// Brings an evaluation to its end, and `keep`s it so often, when it is interrupted, and when it is complete.
+    fn figure(
+        &self,
+        title: String,
+        mut evaluation: Evaluation,
+        every: Duration,
+        keep: impl Fn(&Evaluation) -> LibraryResult<()>,
+    ) -> Result<Figure> {
+        // What cannot be kept must be measured again if the work is interrupted: no reason to give it up.
+        let keep = |evaluation: &Evaluation| {
+            if let Err(error) = keep(evaluation) {
+                self.console.note(format!("warning: what is measured could not be written: {error}"));
+            }
+        };
+        let (mut meter, mut kept) = (Meter::new(self.console, title), Instant::now());
         while let Some((done, total)) = block_on(evaluation.advance())? {
             meter.update(done, Goal::Amount(total), "");
             if self.signals.raised() {
+                keep(&evaluation);
                 return Err(Failure::Interrupted { advice: self.advice.clone() });
             }
+            if kept.elapsed() >= every {
+                keep(&evaluation);
+                kept = Instant::now();
+            }
         }
+        keep(&evaluation);
         let figure = Figure::from(&evaluation.accuracy());
         meter.finish(&format!("accuracy {figure}"));
         Ok(figure)

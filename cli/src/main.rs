@@ -15,6 +15,7 @@ mod export;
 mod failure;
 mod format;
 mod inspect;
+mod kept;
 mod pool;
 mod progress;
 mod real;

@@ -9,7 +9,7 @@ use std::{
 
 use attar::{
     Dataset, Error, Result, Source,
-    data::{Fit, Half, Reading, Unreadable, read_source, read_test, read_train},
+    data::{Fit, Half, Reading, Unreadable, read_source, read_test, read_train, source_name},
 };
 use serde::{Deserialize, Serialize};
 
@@ -83,6 +83,14 @@ impl SourceName {
             SourceName::Sample => {
                 Err(Error::Data(format!("the images of {} are grey, not of {channels} channels", sample::NAME)))
             }
+        }
+    }
+
+    /// A short name for people and for what is made of it.
+    pub fn short(&self) -> String {
+        match self {
+            SourceName::Folder(path) => source_name(path),
+            SourceName::Sample => sample::NAME.into(),
         }
     }
 

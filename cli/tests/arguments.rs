@@ -21,7 +21,7 @@ fn what_cannot_be_understood_is_a_usage_error() {
         &["boil"],
         &["distill", "--speed"],
         &["distill", "--time-budget", "90"],
-        &["distill", "toy", "--resume", "out/x"],
+        &["distill", "--size", "8", "--resume", "out/x"],
         &["evaluate", "x.attar"],
         &["export", "x.attar", "--to", "gif", "--out", "x"],
     ];

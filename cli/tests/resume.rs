@@ -21,12 +21,13 @@ fn an_interrupted_run_goes_on_to_the_same_file() {
     place.attar(&[&line("whole")[..], &["--no-evaluate"]].concat()).well();
 
     is_interrupted(&place.interrupt(&line("x"), "INT", "pool: "), "attar distill --resume x");
-    assert_eq!(place.names("x"), ["checkpoint.bin", "run.toml"]);
+    assert_eq!(place.names("x"), ["checkpoint.bin", "checkpoint.bin.previous", "run.toml"]);
     let resume = ["distill", "--resume", "x"];
     is_interrupted(&place.interrupt(&resume, "TERM", "distillation: "), "attar distill --resume x");
-    assert_eq!(place.names("x"), ["checkpoint.bin", "run.toml"]);
-    is_interrupted(&place.interrupt(&resume, "INT", "distilled: "), "attar distill --resume x");
-    assert_eq!(place.names("x"), ["distilled.attar", "grid.png", "recipe.toml", "result.json", "run.toml"]);
+    assert_eq!(place.names("x"), ["checkpoint.bin", "checkpoint.bin.previous", "run.toml"]);
+    is_interrupted(&place.interrupt(&resume, "HUP", "distilled: "), "attar distill --resume x");
+    let judged = ["checkpoint.bin", "distilled.attar", "evaluation.bin", "grid.png", "recipe.toml", "result.json"];
+    assert_eq!(place.names("x"), [&judged[..], &["run.toml"]].concat());
     assert!(place.json("x/result.json")["accuracy"].is_null());
     assert!(
         place.read("x/distilled.attar") == place.read("whole/distilled.attar"),
@@ -40,16 +41,73 @@ fn an_interrupted_run_goes_on_to_the_same_file() {
     place.attar(&resume).fails(1, &["complete", "nothing to resume"]);
 }
 
+/// From the first second there is a state; if it is damaged, the one before it is gone on from.
 #[test]
-fn a_run_without_a_checkpoint_begins_again() {
+fn a_killed_run_goes_on_from_its_newest_whole_state() {
     let place = Place::with_toy();
     let line = |out| [&["distill", "toy", "--no-evaluate"], TINY, LONG, &["--out", out]].concat();
     place.attar(&line("whole")).well();
     let killed = place.interrupt(&line("x"), "KILL", "pool: ");
-    assert_eq!((killed.code, place.names("x")), (None, vec!["run.toml".to_string()]));
-    let resumed = place.attar(&["distill", "--resume", "x", "-q"]).well();
-    assert_eq!(resumed.stderr, "");
+    assert_eq!((killed.code, place.names("x")), (None, vec!["checkpoint.bin".to_string(), "run.toml".into()]));
+    is_interrupted(&place.interrupt(&["distill", "--resume", "x"], "INT", "pool: "), "attar distill --resume x");
+    place.write("x/checkpoint.bin", "ATTARC, or what is left of it");
+    let resumed = place.attar(&["distill", "--resume", "x"]).well();
+    assert!(resumed.stderr.contains("going on from the state before it"), "{resumed:?}");
     assert!(place.read("x/distilled.attar") == place.read("whole/distilled.attar"));
+}
+
+/// `nohup` has hang-ups ignored, and means it.
+#[test]
+fn a_hang_up_that_is_to_be_ignored_is() {
+    let place = Place::with_toy();
+    let line = [&["distill", "toy", "--no-evaluate", "--out=x"], TINY, LONG].concat();
+    let ran = place.interrupt_program("nohup", &[&[env!("CARGO_BIN_EXE_attar")], &line[..]].concat(), "HUP", "pool: ");
+    ran.well();
+}
+
+#[test]
+fn a_folder_that_is_removed_comes_back() {
+    let place = Place::with_toy();
+    let line = [&["distill", "toy", "--out=x", "--seed=5"], TINY].concat();
+    let ran = place.at_cue(&line, "distilled: ", |_| std::fs::remove_dir_all(place.path("x")).unwrap()).well();
+    assert!(ran.stderr.contains("x was removed, and is made again"), "{ran:?}");
+    for name in ["distilled.attar", "grid.png", "result.json", "run.toml"] {
+        assert!(place.names("x").contains(&name.to_string()), "{name}: {:?}", place.names("x"));
+    }
+}
+
+#[test]
+fn a_finished_run_can_be_continued_with_images_that_have_moved() {
+    let place = Place::with_toy();
+    let line = |out, iterations| {
+        [&["distill", "toy", "--no-evaluate", "--seed=5", "--out", out], TINY, &["--iterations", iterations]].concat()
+    };
+    place.attar(&line("long", "5")).well();
+    place.attar(&line("x", "3")).well();
+    place.rename("toy", "moved");
+    let resume = |more: &[&str]| place.attar(&[&["distill", "--resume", "x"], more].concat());
+    resume(&["moved"]).fails(1, &["complete", "--iterations"]);
+    resume(&["moved", "--iterations=3"]).fails(2, &["has made 3 iterations"]);
+    resume(&["moved", "--iterations=5", "--set=pool.epochs=7"]).fails(2, &["pool.epochs=7", "too late"]);
+    resume(&["--iterations=5", "-q"]).fails(1, &["toy"]);
+    resume(&["moved", "--iterations=5"]).well();
+    assert!(place.read("x/distilled.attar") == place.read("long/distilled.attar"));
+    resume(&["moved", "--iterations=7", "--set=canvas.lr=1e-5"]).well();
+    assert!(place.text("x/recipe.toml").contains("lr = 1e-5") || place.text("x/recipe.toml").contains("lr = 0.00001"));
+    // The budget counts from now, however long the run has been at work.
+    let ran = resume(&["moved", "--time-budget=1s"]).well();
+    assert!(ran.stderr.contains("the time is up"), "{ran:?}");
+}
+
+#[test]
+fn what_is_measured_is_not_measured_again() {
+    let place = Place::with_toy();
+    let line = [&["distill", "toy", "--out=x"], TINY, &["--repeats=3", "--set=evaluation.epochs=100"]].concat();
+    is_interrupted(&place.interrupt(&line, "INT", "random real: "), "attar distill --resume x");
+    let resumed = place.attar(&["distill", "--resume", "x"]).well();
+    assert!(resumed.stderr.contains("distilled: accuracy") && resumed.stderr.contains("as measured before"));
+    assert!(!resumed.stderr.contains("random real: 1 of"), "{}", resumed.stderr);
+    assert!(!place.names("x").contains(&"evaluation.bin".to_string()));
 }
 
 #[test]
@@ -72,7 +130,7 @@ fn other_images_are_not_resumed_with() {
     is_interrupted(&place.interrupt(&line, "INT", "pool: "), "attar distill --resume x");
     place.images("toy", &["across", "down"], 7);
     place.attar(&["distill", "-q", "--resume", "x"]).fails(1, &["not the training images", "put them back"]);
-    assert_eq!(place.names("x"), ["checkpoint.bin", "run.toml"]);
+    assert_eq!(place.names("x"), ["checkpoint.bin", "checkpoint.bin.previous", "run.toml"]);
 }
 
 /// When the set is made, too: with two class names exchanged, every figure would be that of other classes.
@@ -88,12 +146,22 @@ fn other_classes_are_not_evaluated_on() {
 }
 
 #[test]
-fn an_interrupted_pool_keeps_its_networks() {
+fn an_interrupted_pool_goes_on_by_the_same_command() {
     let place = Place::with_toy();
-    let long = ["--set=network.width=8", "--set=pool.networks=2000", "--set=pool.epochs=1"];
-    let line = [&["pool", "toy", "--engine=reference:f32", "--seed=1"], &long[..]].concat();
-    let ran = place.interrupt(&line, "INT", "pool: ");
-    assert_eq!(ran.code, Some(130));
-    assert!(ran.stderr.contains("out/toy-ncfm.pool"), "{ran:?}");
-    assert_eq!(place.names("out"), ["toy-ncfm.pool"]);
+    let line = |out, seed: &'static [&str]| {
+        let all = ["--set=network.width=8", "--set=pool.networks=200", "--set=pool.epochs=1", "--out", out];
+        [&["pool", "toy", "--engine=reference:f32"], &all[..], seed].concat()
+    };
+    place.attar(&line("whole.pool", &["--seed=1"])).well();
+    for signal in ["KILL", "INT"] {
+        place.interrupt(&line("x.pool", &["--seed=1"]), signal, "pool: ");
+        assert!(place.read("x.pool").is_empty() && place.names(".").contains(&"x.pool.part".to_string()));
+    }
+    place.distill(&["--pool=x.pool"]).fails(1, &["x.pool", "not trained yet"]);
+    place.attar(&[&line("x.pool", &["--seed=1"])[..], &["--set=pool.epochs=2", "-q"]].concat()).fails(1, &["--force"]);
+    // The seed is the one that it was begun with, unless another is named.
+    place.attar(&line("x.pool", &[])).well();
+    assert!(place.read("x.pool") == place.read("whole.pool"));
+    assert!(!place.names(".").iter().any(|name| name.contains("part")));
+    place.attar(&line("x.pool", &[])).fails(1, &["there already"]);
 }

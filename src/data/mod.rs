@@ -35,6 +35,6 @@ pub use source::{Source, split_per_class, split_rows};
 #[cfg(not(target_arch = "wasm32"))]
 pub use export::{save_png, write_folder};
 #[cfg(not(target_arch = "wasm32"))]
-pub use files::write_atomic;
+pub use files::{name as source_name, write_atomic};
 #[cfg(not(target_arch = "wasm32"))]
 pub use read::{Half, Reading, Unreadable, read_source, read_test, read_train};

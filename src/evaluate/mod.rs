@@ -106,7 +106,7 @@ impl Evaluation {
     /// # Errors
     /// [`Error::NonFinite`] if a training diverges; errors of the engine.
     pub async fn advance(&mut self) -> Result<Option<(u64, u64)>> {
-        if self.member == self.repeats {
+        if self.is_complete() {
             return Ok(None);
         }
         let (training, testing) = (self.trainer.steps(), self.tester.steps());
@@ -131,6 +131,11 @@ impl Evaluation {
             (self.member, self.step) = (self.member + 1, 0);
         }
         Ok(Some((done, self.repeats as u64 * each)))
+    }
+
+    /// Whether all networks are tested.
+    pub fn is_complete(&self) -> bool {
+        self.member == self.repeats
     }
 
     /// The accuracies of the networks tested so far.

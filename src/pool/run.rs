@@ -112,6 +112,16 @@ impl PoolRun {
         self.training.trained()
     }
 
+    /// Networks that there will be.
+    pub fn networks(&self) -> usize {
+        self.training.networks()
+    }
+
+    /// What decides every random choice.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
     /// The networks trained so far.
     pub async fn finish(&self) -> Result<Pool> {
         collect(&self.exec, self.training.trained(), self.key.clone()).await

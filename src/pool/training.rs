@@ -96,6 +96,11 @@ impl PoolTraining {
         self.cursor.member
     }
 
+    /// Networks that there will be.
+    pub(crate) fn networks(&self) -> usize {
+        self.networks
+    }
+
     /// Whether all are.
     pub(crate) fn is_complete(&self) -> bool {
         self.trained() == self.networks

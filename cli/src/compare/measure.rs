@@ -142,6 +142,7 @@ impl Comparison<'_> {
             seed: self.seed,
             engine: Arc::clone(&self.engine),
             test: self.test,
+            measured: None,
             advice: "the comparison was not finished, and nothing was written".into(),
         }
     }

@@ -8,6 +8,7 @@ use std::{
     io::{BufRead as _, BufReader, Read as _},
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
+    time::Duration,
 };
 
 use image::{GrayImage, Luma};
@@ -104,7 +105,11 @@ impl Place {
     }
 
     fn command(&self, line: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_attar"));
+        self.command_of(env!("CARGO_BIN_EXE_attar"), line)
+    }
+
+    fn command_of(&self, program: &str, line: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command.current_dir(self.0.path()).args(line.iter().map(OsStr::new)).env_remove("ATTAR_LOG");
         // Or else a Vulkan layer of Mesa complains where there is no desktop.
         command.env("NODEVICE_SELECT", "1");
@@ -125,20 +130,48 @@ impl Place {
     /// Runs `attar` and sends it a signal as soon as it says a line that begins with `cue`.
     #[cfg(unix)]
     pub fn interrupt(&self, line: &[&str], signal: &str, cue: &str) -> Ran {
-        let mut child = self.command(line).spawn().unwrap();
+        self.interrupt_program(env!("CARGO_BIN_EXE_attar"), line, signal, cue)
+    }
+
+    /// As [`Place::interrupt`], of a program that runs `attar`.
+    #[cfg(unix)]
+    pub fn interrupt_program(&self, program: &str, line: &[&str], signal: &str, cue: &str) -> Ran {
+        self.program_at_cue(program, line, cue, |id| {
+            let status = Command::new("kill").args([format!("-{signal}"), id.to_string()]).status();
+            assert!(status.unwrap().success());
+        })
+    }
+
+    /// Runs `attar` and does something when a line of its stderr begins with the cue.
+    pub fn at_cue(&self, line: &[&str], cue: &str, act: impl FnMut(u32)) -> Ran {
+        self.program_at_cue(env!("CARGO_BIN_EXE_attar"), line, cue, act)
+    }
+
+    fn program_at_cue(&self, program: &str, line: &[&str], cue: &str, mut act: impl FnMut(u32)) -> Ran {
+        let mut child = self.command_of(program, line).spawn().unwrap();
         let mut reader = BufReader::new(child.stderr.take().unwrap());
-        let (mut said, mut sent) = (String::new(), false);
+        let (mut said, mut acted) = (String::new(), false);
         while reader.read_line(&mut said).unwrap() > 0 {
-            if !sent && said.lines().last().is_some_and(|line| line.starts_with(cue)) {
-                let status = Command::new("kill").args([format!("-{signal}"), child.id().to_string()]).status();
-                assert!(status.unwrap().success());
-                sent = true;
+            if !acted && said.lines().last().is_some_and(|line| line.starts_with(cue)) {
+                act(child.id());
+                acted = true;
             }
         }
-        assert!(sent, "`{cue}` was never said:\n{said}");
+        assert!(acted, "`{cue}` was never said:\n{said}");
         let mut stdout = String::new();
         child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
         Ran { code: child.wait().unwrap().code(), stdout, stderr: said }
+    }
+
+    /// Runs `attar` and kills it after this time, unless it has ended.
+    pub fn killed_after(&self, line: &[&str], time: Duration) -> Ran {
+        let child = self.command(line).spawn().unwrap();
+        let id = child.id().to_string();
+        let ended = std::thread::spawn(move || child.wait_with_output().unwrap());
+        std::thread::sleep(time);
+        // It may have ended just now.
+        let _ = Command::new("kill").args(["-KILL", &id]).stderr(Stdio::null()).status();
+        ended.join().unwrap().into()
     }
 
     /// Runs `attar` with nobody reading what it prints.

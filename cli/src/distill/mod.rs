@@ -1,7 +1,15 @@
 //! `attar distill`: from a source of images to a distilled set and what it is worth.
 //!
 //! A run has two stages. Between two units of the first, a signal or a failure leaves a checkpoint; the second begins when
+//! the distilled set is safe on the disk. `--resume` enters either, and continues a run that has ended.
+
+//! `attar distill`: from a source of images to a distilled set and what it is worth.
+//!
+//! A run has two stages. Between two units of the first, a signal or a failure leaves a checkpoint; the second begins when
 //! the distilled set is safe on the disk. `--resume` enters either.
+
+mod display;
+mod resumed;
 
 use std::{
     path::Path,
@@ -10,53 +18,50 @@ use std::{
 };
 
 use attar::{
-    Distillation, Distilled, Error, Phase, Pool, Progress, Protocol, Recipe, Source,
+    Distillation, Distilled, Error, Pool, Protocol, Source,
     engine::{self, Engine},
+    run::Changes,
 };
 use pollster::block_on;
 
+use self::display::{Display, goal};
 use crate::{
     args::DistillArgs,
     console::Console,
     evaluate::{self, Baselines, Judge},
     explain,
     failure::{Failure, Result},
-    format,
     inspect::file_size,
-    progress::{Goal, Meter},
+    kept::Newest,
     report::{Accuracies, Bytes, DistillReport, Seconds, Sizes},
-    run_dir::{Fingerprints, RunDir, RunFile, Spent, Stage, refuse_taken},
+    run_dir::{Fingerprints, RunDir, RunFile, Spent, Stage},
     signals::Signals,
     source,
 };
-
-/// What a failure of the machine may cost.
-const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(10);
 
 pub fn run(args: &DistillArgs, console: &Console) -> Result<()> {
     let signals = Signals::watch()?;
     if let Some(path) = &args.resume {
         let (dir, mut run) = RunDir::open(path)?;
-        change(&mut run, args);
-        let room = Room::new(&run, console, &signals)?;
-        room.recognise(&mut run)?;
-        run.engine = room.engine.name().into();
-        return room.go_on(&dir, run);
-    }
-    if let Some(out) = &args.out {
-        // Before anything is read, which may take a while.
-        refuse_taken(out, args.force)?;
+        let changes = resumed::change(&mut run, &dir, args)?;
+        let room = Room::new(&mut run, args, console, &signals)?;
+        return room.go_on(&dir, run, changes);
     }
     let mut run = described(args)?;
-    let room = Room::new(&run, console, &signals)?;
-    room.recognise(&mut run)?;
-    run.engine = room.engine.name().into();
-    let work = room.begin(&run)?;
     if args.explain {
-        return explain::run(&work, &room.engine, console);
+        let room = Room::new(&mut run, args, console, &signals)?;
+        return explain::run(&room.begin(&run)?, &room.engine, console);
     }
-    let name = format!("{}-{}-ipc{}", room.source.name, run.recipe.method.name(), run.recipe.images_per_class);
-    let dir = RunDir::claim(args.out.as_deref(), &name, args.force, &run)?;
+    let (method, ipc) = (run.recipe.method.name(), run.recipe.images_per_class);
+    let name = format!("{}-{method}-ipc{ipc}", run.source.short());
+    // Before anything is read, which may take a while.
+    let dir = RunDir::claim(args.out.as_deref(), &name, args.force)?;
+    let begun = Room::new(&mut run, args, console, &signals).and_then(|room| {
+        let work = room.begin(&run)?;
+        dir.begin(&run, &block_on(work.checkpoint())?)?;
+        Ok((room, work))
+    });
+    let (room, work) = begun.inspect_err(|_| dir.withdraw())?;
     room.distil(&dir, run, work)
 }
 
@@ -64,7 +69,7 @@ pub fn run(args: &DistillArgs, console: &Console) -> Result<()> {
 fn described(args: &DistillArgs) -> Result<RunFile> {
     let recipe = args.recipe()?;
     Ok(RunFile {
-        source: args.source.source.absolute(),
+        source: args.source.name().absolute(),
         test: args.source.test.as_ref().map(source::SourceName::absolute),
         reading: args.source.read_as(),
         pool: args.pool.as_deref().map(source::absolute),
@@ -76,15 +81,6 @@ fn described(args: &DistillArgs) -> Result<RunFile> {
         spent: Spent::default(),
         recipe,
     })
-}
-
-/// What a resumed run may do otherwise than it began.
-fn change(run: &mut RunFile, args: &DistillArgs) {
-    run.evaluate &= !args.no_evaluate;
-    run.time_budget = args.time_budget.or(run.time_budget);
-    if let Some(engine) = &args.engine {
-        run.engine.clone_from(engine);
-    }
 }
 
 /// Whether nearly all pixels of a set are at the ends of their range, and many of the images that it was made of are not.
@@ -101,31 +97,32 @@ struct Room<'a> {
     console: &'a Console,
     signals: &'a Signals,
     source: Source,
+    pool: Option<Pool>,
     engine: Arc<dyn Engine>,
+    /// How often the state is written: what a failure of the machine may cost.
+    every: Duration,
 }
 
 impl<'a> Room<'a> {
-    /// Reads the images and opens the engine.
-    fn new(run: &RunFile, console: &'a Console, signals: &'a Signals) -> Result<Room<'a>> {
+    /// Opens the engine and reads the images, of which it makes sure that they are those that the run began with, or
+    /// remembers them if it begins now. What can be refused before anything is read, is.
+    fn new(run: &mut RunFile, args: &DistillArgs, console: &'a Console, signals: &'a Signals) -> Result<Room<'a>> {
         if run.evaluate {
             // A mistake in its name should not come to light after the distillation.
             evaluate::protocol(&run.recipe)?;
         }
+        let pool = run.pool.as_deref().map(read_pool).transpose()?;
+        let engine = block_on(engine::open(&run.engine))?;
+        run.engine = engine.name().into();
         let source = run.source.read(run.test.as_ref(), &run.reading.reading(run.recipe.seed))?;
         source::tell(&source, console);
-        let engine = block_on(engine::open(&run.engine))?;
-        console.note(format!("distilling on {}, seed {}", engine.name(), run.recipe.seed));
-        Ok(Room { console, signals, source, engine })
-    }
-
-    /// Makes sure that the images are those that the run began with, or remembers them if it begins now.
-    fn recognise(&self, run: &mut RunFile) -> Result<()> {
-        let found = Fingerprints::of(&self.source);
+        let found = Fingerprints::of(&source);
         if let Some(known) = &run.images {
             known.recognise(&found)?;
         }
         run.images = Some(found);
-        Ok(())
+        console.note(format!("distilling on {}, seed {}", engine.name(), run.recipe.seed));
+        Ok(Room { console, signals, source, pool, engine, every: args.durability.checkpoint_every })
     }
 
     /// A run at its beginning. What cannot be worked with is refused here, baselines included.
@@ -135,27 +132,37 @@ impl<'a> Room<'a> {
         }
         let work = Distillation::new(run.recipe.clone(), &self.source.train, Arc::clone(&self.engine))?;
         work.notices().iter().for_each(|notice| self.console.note(notice));
-        match &run.pool {
-            Some(path) => Ok(work.with_pool(&read_pool(path)?)?),
+        match &self.pool {
+            Some(pool) => Ok(work.with_pool(pool)?),
             None => Ok(work),
         }
     }
 
     /// Enters the stage that the run was interrupted in.
-    fn go_on(&self, dir: &RunDir, run: RunFile) -> Result<()> {
-        if run.stage == Stage::Evaluate {
+    fn go_on(&self, dir: &RunDir, run: RunFile, changes: Changes) -> Result<()> {
+        if run.stage != Stage::Distill {
             return self.evaluate(dir, &run, &Distilled::load(dir.distilled())?);
         }
-        let work = match dir.read_checkpoint()? {
-            Some(checkpoint) => Distillation::resume(&checkpoint, &self.source.train, Arc::clone(&self.engine))?,
+        let resume =
+            |state: &[u8]| Distillation::resume_changed(state, changes, &self.source.train, Arc::clone(&self.engine));
+        let work = match dir.checkpoint().newest(resume)? {
+            Some(Newest { state, passed_over }) => {
+                if let Some(error) = passed_over {
+                    self.console.note(format!("warning: {error}; going on from the state before it"));
+                }
+                state
+            }
             None => self.begin(&run)?,
         };
+        // As it goes on, so that a run that is interrupted again does.
+        dir.write_run(&run)?;
         self.distil(dir, run, work)
     }
 
     /// The first stage, and then the second.
     fn distil(&self, dir: &RunDir, mut run: RunFile, mut work: Distillation) -> Result<()> {
         self.work(dir, &mut run, &mut work).inspect_err(|failure| self.rescue(dir, failure, &mut work))?;
+        self.save(dir, &run, &work);
         let set = block_on(work.finish())?;
         // The engine's memory is the evaluation's now.
         drop(work);
@@ -187,7 +194,7 @@ impl<'a> Room<'a> {
                 self.console.note(format!("the time is up after {} iterations", progress.done));
                 break;
             }
-            if saved.elapsed() >= CHECKPOINT_INTERVAL {
+            if saved.elapsed() >= self.every {
                 self.save(dir, run, work);
                 saved = Instant::now();
             }
@@ -198,10 +205,22 @@ impl<'a> Room<'a> {
 
     /// Writes a checkpoint just in case. A full disk now is no reason to give up the work: it may have room at the end.
     fn save(&self, dir: &RunDir, run: &RunFile, work: &Distillation) {
+        self.mend(dir);
         let saved = block_on(work.checkpoint()).and_then(|bytes| dir.save_checkpoint(&bytes, run));
         if let Err(error) = saved {
             self.console.note(format!("warning: the checkpoint could not be written: {error}"));
         }
+    }
+
+    /// Makes the folder again if somebody has removed it: whoever did so may not have known of the run. Whether it was so.
+    fn mend(&self, dir: &RunDir) -> bool {
+        let path = dir.path().display();
+        match dir.mend() {
+            Ok(true) => self.console.note(format!("warning: {path} was removed, and is made again")),
+            Ok(false) => return false,
+            Err(error) => self.console.note(format!("warning: {path} was removed: {error}")),
+        }
+        true
     }
 
     /// After a failure: keeps what is of use and says where it is.
@@ -213,9 +232,7 @@ impl<'a> Room<'a> {
                 self.console.note(format!("the set of the last good iteration is in {}", dir.distilled().display()));
             }
         }
-        if dir.keep_or_withdraw() {
-            self.console.note(format!("the last good state is kept: {}", dir.resume_command()));
-        }
+        self.console.note(format!("the last good state is kept: {}", dir.resume_command()));
     }
 
     /// The second stage: judges the set and says what came out.
@@ -229,9 +246,12 @@ impl<'a> Room<'a> {
             report.protocol = Some(protocol.name.clone());
             report.accuracy = Some(self.accuracies(dir, run, set, protocol)?);
             report.seconds.evaluate = start.elapsed().as_secs_f64();
+            if self.mend(dir) {
+                dir.save_distilled(set)?;
+            }
             dir.save_result(&report)?;
         }
-        dir.complete()?;
+        dir.write_run(&RunFile { stage: Stage::Nothing, ..run.clone() })?;
         let (test, whole) = (self.source.test.len(), self.source.train.len());
         let sizes = Sizes::of(set, test, whole);
         self.console.result(&report, &report.text(&sizes, &dir.grid().display().to_string()))
@@ -264,26 +284,14 @@ impl<'a> Room<'a> {
             seed: recipe.seed,
             engine: Arc::clone(&self.engine),
             test: &self.source.test,
+            measured: Some(dir.measured(self.every)),
             advice: format!(
                 "the distilled set is in {}; evaluate it by\n  {}",
                 dir.distilled().display(),
                 dir.resume_command()
             ),
         };
-        let baselines = Baselines::of_run(&self.source.train, recipe)?;
-        let key = vec![
-            env!("CARGO_PKG_VERSION").into(),
-            self.engine.name().into(),
-            format!("{:?}, {} repeats, seed {}", judge.protocol, recipe.evaluation.repeats, recipe.seed),
-            self.source.train.fingerprint(),
-            self.source.test.fingerprint(),
-        ];
-        let remembered = dir.remembered(&key);
-        let accuracies = judge.accuracies(set, Some(&baselines), remembered)?;
-        if let (None, Some(whole)) = (remembered, accuracies.whole) {
-            dir.remember(key, whole)?;
-        }
-        Ok(accuracies)
+        judge.accuracies(set, Some(&Baselines::of_run(&self.source.train, recipe)?))
     }
 }
 
@@ -293,61 +301,11 @@ fn interrupted(dir: &RunDir) -> Failure {
 
 fn read_pool(path: &Path) -> attar::Result<Pool> {
     let bytes = std::fs::read(path).map_err(|error| Error::io(path.display(), error))?;
+    if bytes.is_empty() {
+        let path = path.display();
+        return Err(Error::Data(format!(
+            "the pool {path} is not trained yet: go on with the `attar pool` that began it"
+        )));
+    }
     Pool::from_bytes(&bytes).map_err(|error| Error::Format(format!("{}: {error}", path.display())))
-}
-
-/// When the phase of this progress ends.
-fn goal(progress: &Progress, run: &RunFile) -> Goal {
-    match (progress.phase, run.time_budget) {
-        (Phase::Distill, Some(budget)) if run.recipe.iterations == Recipe::UNTIL_STOPPED => {
-            Goal::Time { budget, left: budget.saturating_sub(run.spent.total()) }
-        }
-        _ => Goal::Amount(progress.total),
-    }
-}
-
-/// The meters of the phases of a run, one after the other.
-struct Display<'a> {
-    console: &'a Console,
-    current: Option<(Phase, Meter<'a>)>,
-    done: u64,
-    /// What the losses are called.
-    names: Vec<String>,
-    /// Of the last iteration.
-    losses: String,
-}
-
-impl<'a> Display<'a> {
-    fn new(console: &'a Console, names: &[String]) -> Display<'a> {
-        Display { console, current: None, done: 0, names: names.to_vec(), losses: String::new() }
-    }
-
-    fn show(&mut self, progress: &Progress, goal: Goal) {
-        if self.current.as_ref().is_some_and(|(phase, _)| *phase != progress.phase) {
-            self.finish();
-        }
-        if let Some(losses) = &progress.losses {
-            self.losses = format::losses(&self.names, &losses.values);
-        }
-        let title = match progress.phase {
-            Phase::Pool => "pool",
-            Phase::Distill => "distillation",
-        };
-        let (_, meter) = self.current.get_or_insert_with(|| (progress.phase, Meter::new(self.console, title)));
-        let pool = progress.pool.map(|(done, total)| format!("pool {done} of {total}")).unwrap_or_default();
-        let details = [self.losses.as_str(), &pool].into_iter().filter(|detail| !detail.is_empty());
-        meter.update(progress.done, goal, &details.collect::<Vec<_>>().join(", "));
-        self.done = progress.done;
-    }
-
-    /// Says how the current phase ended.
-    fn finish(&mut self) {
-        if let Some((phase, meter)) = self.current.take() {
-            match phase {
-                Phase::Pool => meter.finish(&format!("{} batches", self.done)),
-                Phase::Distill if self.names.is_empty() => meter.finish("selected"),
-                Phase::Distill => meter.finish(&format!("{} iterations, {}", self.done, self.losses)),
-            }
-        }
-    }
 }
