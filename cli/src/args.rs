@@ -4,7 +4,7 @@ use std::{ffi::OsStr, path::PathBuf, time::Duration};
 
 use attar::{
     Error, Recipe, Settings,
-    data::Fit,
+    data::{Fit, SOURCE_KINDS},
     method::KINDS,
     nn::{Architecture, NetworkChoice},
     settings::Value,
@@ -134,13 +134,8 @@ pub struct DurabilityArgs {
 /// The images to work on.
 #[derive(Debug, clap::Args)]
 pub struct SourceArgs {
-    /// A folder with one sub-folder of images a class, or with IDX files; `fashion-mini` is in the program.
-    ///
-    /// PNG, JPEG, WebP, GIF, BMP, TIFF and PNM files of any size; `train/` and `test/` (or `val/`) with the class folders
-    /// inside, or class folders alone, of which a tenth is held out. Transparent parts become white; the images stay grey
-    /// only if all are.
-    ///
-    /// [default: fashion-mini]
+    /// A folder with one sub-folder of images a class, or another source (see --help) [default: fashion-mini, in the program]
+    #[arg(long_help = source_help())]
     pub source: Option<SourceName>,
     /// Another source for the test images; else those that SOURCE brings, or 10 % of each class held out
     #[arg(long, value_name = "SOURCE")]
@@ -348,6 +343,18 @@ impl ReadArgs {
     pub fn read_as(&self, size: Option<usize>) -> ReadAs {
         ReadAs { size, fit: self.fit, skip_unreadable: self.skip_unreadable, memory: self.memory }
     }
+}
+
+/// What can be given as a source: all kinds that the library reads.
+fn source_help() -> String {
+    let kinds =
+        SOURCE_KINDS.iter().map(|kind| format!("- {}: {}, such as {}\n", kind.name, kind.shown_by, kind.example));
+    format!(
+        "The images to distil; `fashion-mini` is in the program, and else a path to one of these:\n\n{}\nPictures are PNG, \
+         JPEG, WebP, GIF, BMP, TIFF and PNM files of any size. Transparent parts become white; the images stay grey only if \
+         all are.",
+        kinds.collect::<String>()
+    )
 }
 
 fn fits() -> impl TypedValueParser<Value = Fit> {

@@ -1,4 +1,4 @@
-//! Where images come from: a folder, or the sample in the binary.
+//! Where images come from: a folder or file, or the sample in the binary.
 
 use std::{
     convert::Infallible,
@@ -21,7 +21,7 @@ use crate::{console::Console, sample};
 pub enum SourceName {
     /// The embedded sample.
     Sample,
-    /// A folder that the library reads.
+    /// A folder or file that the library reads.
     Folder(PathBuf),
 }
 

@@ -37,4 +37,4 @@ pub use export::{save_png, write_folder};
 #[cfg(not(target_arch = "wasm32"))]
 pub use files::{name as source_name, write_atomic};
 #[cfg(not(target_arch = "wasm32"))]
-pub use read::{Half, Reading, Unreadable, read_source, read_test, read_train};
+pub use read::{Half, Reading, SOURCE_KINDS, SourceKind, Unreadable, read_source, read_test, read_train};

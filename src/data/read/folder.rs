@@ -11,13 +11,10 @@ use super::{
 };
 use crate::data::{
     dataset::{Dataset, Images},
-    files,
-    source::{Source, split_per_class},
+    source::Source,
 };
 use crate::{Error, Result};
 
-/// The share of each class that becomes the test set where a source brings none.
-const TEST_FRACTION: f64 = 0.1;
 /// Images that all have one square size are kept as they are up to this.
 const LARGEST_KEPT: u32 = 64;
 /// Files whose headers are looked at to foresee the form of all.
@@ -32,9 +29,7 @@ pub(super) fn read(folder: &Folder, reading: &Reading) -> Result<Source> {
             notes.push(format!("{path} has no test half with class folders: a tenth of each class is held out"));
         }
         let (whole, _) = Files::new(&folder.name, train).decode_together(None, reading)?;
-        let (train, test) = split_per_class(&whole.set, TEST_FRACTION, reading.seed)?;
-        let test = Half { set: test, name: String::new(), bytes: 0, notes: Vec::new(), skipped: Vec::new() };
-        return Half { set: train, ..whole }.after(notes).with_test(test);
+        return whole.after(notes).divided(reading.seed);
     };
     let test = Files::new(&folder.name, test);
     let (train, test) = Files::new(&folder.name, train).decode_together(Some(&test), reading)?;
@@ -115,7 +110,8 @@ impl Files {
         let image_bytes = form.channels * form.height * form.width;
         let mut pixels = zeros(self.files.len(), image_bytes)?;
         let decode = |(planes, (file, _)): (&mut [u8], &(File, u32))| {
-            let bytes = file.read(budget)?;
+            let _held = budget.hold(file.needs());
+            let bytes = file.content(budget.most_held()).map_err(|error| error.to_string())?;
             picture::decode(&bytes, form, budget, planes).map_err(|why| format!("{} {why}", file.path.display()))
         };
         let results: Vec<Result<Seen, String>> =
@@ -154,20 +150,10 @@ impl Files {
     }
 }
 
-impl File {
-    /// The content, which the budget must have room for.
-    fn read(&self, budget: &Budget) -> Result<Vec<u8>, String> {
-        let path = self.path.display();
-        if self.bytes > budget.most() {
-            return Err(format!("{path} is too large ({} MiB): shrink it or allow more memory", self.bytes >> 20));
-        }
-        files::read(&self.path).map_err(|error| error.to_string())
-    }
-}
-
 /// What the header of a file promises; whether the file keeps it is found later.
 fn look(file: &File, budget: &Budget) -> Option<Seen> {
-    let bytes = file.read(budget).ok()?;
+    let _held = budget.hold(file.needs());
+    let bytes = file.content(budget.most_held()).ok()?;
     let (size, grey) = picture::look(&bytes, budget).ok()?;
     Some(Seen { size, grey, blanked: false })
 }

@@ -1,14 +1,14 @@
 //! IDX files in a folder: which are images and labels, of which half.
 
-use std::path::PathBuf;
+use std::borrow::Cow;
 
 use super::{
     Half, Reading,
     idx::{Pair, Part, check_headers},
     layout::few,
-    tree::Folder,
+    tree::{File, Folder},
 };
-use crate::data::{files, source::Source};
+use crate::data::source::Source;
 use crate::{Error, Result};
 
 const CLASSES: &str = "classes.txt";
@@ -19,13 +19,13 @@ pub(super) struct IdxFolder {
     name: String,
     train: Paths,
     test: Paths,
-    classes: Option<PathBuf>,
+    classes: Option<File>,
 }
 
 /// Images and labels of a half.
 struct Paths {
-    images: PathBuf,
-    labels: PathBuf,
+    images: File,
+    labels: File,
 }
 
 /// What the name of an IDX file says.
@@ -93,8 +93,8 @@ fn holders<'a>(folder: &'a Folder, found: &mut Vec<&'a Folder>) {
 impl IdxFolder {
     fn of(folder: &Folder, source: &str) -> Result<IdxFolder> {
         let path = folder.path.display();
-        let names: Vec<(Name, &PathBuf)> =
-            folder.files.iter().filter_map(|file| Some((Name::parse(&file.lower_name())?, &file.path))).collect();
+        let names: Vec<(Name, &File)> =
+            folder.files.iter().filter_map(|file| Some((Name::parse(&file.lower_name())?, file))).collect();
         let mut families: Vec<String> = names.iter().map(|(name, _)| name.family.clone()).collect();
         families.sort_unstable();
         families.dedup();
@@ -105,8 +105,8 @@ impl IdxFolder {
             )));
         };
         let find = |half, holds| {
-            let wanted = |(name, _): &&(Name, &PathBuf)| name.half == half && name.holds == holds;
-            names.iter().find(wanted).map(|&(_, path)| path.clone()).ok_or_else(|| {
+            let wanted = |(name, _): &&(Name, &File)| name.half == half && name.holds == holds;
+            names.iter().find(wanted).map(|&(_, file)| file.clone()).ok_or_else(|| {
                 let half = if half == IsHalf::Train { "train" } else { "t10k" };
                 let holds = if holds == Holds::Images { "images-idx3" } else { "labels-idx1" };
                 let gap = if family.is_empty() { "" } else { "-" };
@@ -117,35 +117,32 @@ impl IdxFolder {
         let half = |half| -> Result<Paths> {
             Ok(Paths { images: find(half, Holds::Images)?, labels: find(half, Holds::Labels)? })
         };
-        let classes = folder.files.iter().find(|file| file.lower_name() == CLASSES).map(|file| file.path.clone());
+        let classes = folder.files.iter().find(|file| file.lower_name() == CLASSES).cloned();
         Ok(IdxFolder { name: source.into(), train: half(IsHalf::Train)?, test: half(IsHalf::Test)?, classes })
     }
 
     /// The names of the classes, a line each.
-    fn classes(&self) -> Result<Option<String>> {
-        let Some(path) = &self.classes else { return Ok(None) };
-        let not_text = |_| Error::Format(format!("{} is not UTF-8 text: write one class name a line", path.display()));
-        String::from_utf8(files::read(path)?).map(Some).map_err(not_text)
+    fn classes(&self, reading: &Reading) -> Result<Option<String>> {
+        self.classes.as_ref().map(|file| file.text(reading.memory)).transpose()
     }
 }
 
 /// The content of both files of a half.
-struct Content {
-    images: (String, Vec<u8>),
-    labels: (String, Vec<u8>),
+struct Content<'a> {
+    images: (String, Cow<'a, [u8]>),
+    labels: (String, Cow<'a, [u8]>),
 }
 
 impl Paths {
-    fn read(&self) -> Result<Content> {
-        let read =
-            |path: &PathBuf| -> Result<(String, Vec<u8>)> { Ok((path.display().to_string(), files::read(path)?)) };
-        Ok(Content { images: read(&self.images)?, labels: read(&self.labels)? })
+    fn read(&self, reading: &Reading) -> Result<Content<'_>> {
+        let images = (self.images.path.display().to_string(), self.images.content(reading.memory)?);
+        Ok(Content { images, labels: (self.labels.path.display().to_string(), self.labels.content(reading.memory)?) })
     }
 }
 
-impl Content {
+impl Content<'_> {
     fn pair(&self) -> Pair<'_> {
-        fn part((name, bytes): &(String, Vec<u8>)) -> Part<'_> {
+        fn part<'a>((name, bytes): &'a (String, Cow<'_, [u8]>)) -> Part<'a> {
             Part { name: name.clone(), bytes }
         }
         Pair { images: part(&self.images), labels: part(&self.labels) }
@@ -164,19 +161,19 @@ impl Content {
 
 /// Both halves; see [`read_source`](super::read_source).
 pub(super) fn read(files: &IdxFolder, reading: &Reading) -> Result<Source> {
-    let (train, test, classes) = (files.train.read()?, files.test.read()?, files.classes()?);
+    let (train, test, classes) = (files.train.read(reading)?, files.test.read(reading)?, files.classes(reading)?);
     check_headers(&[train.pair(), test.pair()], reading.size.is_none())?;
-    let half = |content: Content| content.half(&files.name, classes.as_deref(), reading);
+    let half = |content: Content<'_>| content.half(&files.name, classes.as_deref(), reading);
     half(train)?.with_test(half(test)?)
 }
 
 /// The training half.
 pub(super) fn read_train(files: &IdxFolder, reading: &Reading) -> Result<Half> {
-    files.train.read()?.half(&files.name, files.classes()?.as_deref(), reading)
+    files.train.read(reading)?.half(&files.name, files.classes(reading)?.as_deref(), reading)
 }
 
 /// The test half, at its own size.
 pub(super) fn read_test(files: &IdxFolder, reading: &Reading) -> Result<Half> {
     let own_size = Reading { size: None, ..reading.clone() };
-    files.test.read()?.half(&files.name, files.classes()?.as_deref(), &own_size)
+    files.test.read(reading)?.half(&files.name, files.classes(reading)?.as_deref(), &own_size)
 }

@@ -3,7 +3,10 @@
 
 use std::path::Path;
 
-use super::tree::{File, Folder};
+use super::{
+    part::Part,
+    tree::{File, Folder},
+};
 use crate::{
     Error, Result,
     data::files::{escaped, shown},
@@ -24,29 +27,6 @@ pub(super) struct Layout {
 pub(super) struct Class {
     pub name: String,
     pub files: Vec<File>,
-}
-
-/// What the name of a folder makes of it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Part {
-    Train,
-    Test,
-    /// Test images where there are no others.
-    Validation,
-    Class,
-}
-
-impl Part {
-    fn of(name: &str) -> Part {
-        // Some count their halves, or name the year.
-        let name = name.to_lowercase().replace(['-', ' '], "_");
-        match name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '_') {
-            "train" | "training" | "trn" | "train_set" | "training_set" => Part::Train,
-            "test" | "testing" | "tst" | "test_set" | "testing_set" => Part::Test,
-            "val" | "valid" | "validation" | "dev" | "val_set" | "validation_set" => Part::Validation,
-            _ => Part::Class,
-        }
-    }
 }
 
 /// Folders that lie beside each other in sets for other tasks than classification, in lower case.

@@ -1,6 +1,8 @@
 //! Readers: from files to data sets. One file a format; what needs a file system is native only.
 
 #[cfg(not(target_arch = "wasm32"))]
+mod archive;
+#[cfg(not(target_arch = "wasm32"))]
 mod budget;
 #[cfg(not(target_arch = "wasm32"))]
 mod folder;
@@ -10,16 +12,22 @@ mod idx_folder;
 #[cfg(not(target_arch = "wasm32"))]
 mod jpeg;
 #[cfg(not(target_arch = "wasm32"))]
+mod kinds;
+#[cfg(not(target_arch = "wasm32"))]
 mod layout;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
 #[cfg(not(target_arch = "wasm32"))]
+mod part;
+#[cfg(not(target_arch = "wasm32"))]
 mod picture;
 #[cfg(not(target_arch = "wasm32"))]
-mod tree;
+mod place;
 #[cfg(not(target_arch = "wasm32"))]
-mod unread;
+mod tree;
 
 pub use idx::{IdxFiles, from_idx_bytes};
+#[cfg(not(target_arch = "wasm32"))]
+pub use kinds::{SOURCE_KINDS, SourceKind};
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::{Half, Reading, Unreadable, read_source, read_test, read_train};

@@ -2,12 +2,18 @@
 
 use std::path::Path;
 
-use super::{folder, idx_folder as idx, tree::Folder, unread};
+use super::{archive, folder, idx_folder as idx, kinds, tree::Folder};
 use crate::{
     Error, Result,
-    data::{dataset::Dataset, resize::Fit, source::Source},
+    data::{
+        dataset::Dataset,
+        resize::Fit,
+        source::{Source, split_per_class},
+    },
 };
 
+/// The share of each class that becomes the test set where a source brings none.
+const TEST_FRACTION: f64 = 0.1;
 /// The largest side that images can be resized to.
 const LARGEST_SIDE: usize = 4096;
 
@@ -66,6 +72,16 @@ impl Half {
         Ok(source)
     }
 
+    /// A source of this half, a tenth of each class of which is held out to test on.
+    ///
+    /// # Errors
+    /// As [`split_per_class`] and [`Source::new`].
+    pub(super) fn divided(self, seed: u64) -> Result<Source> {
+        let (train, test) = split_per_class(&self.set, TEST_FRACTION, seed)?;
+        let test = Half { set: test, name: String::new(), bytes: 0, notes: Vec::new(), skipped: Vec::new() };
+        Half { set: train, ..self }.with_test(test)
+    }
+
     /// With these notes before its own.
     pub(super) fn after(mut self, notes: Vec<String>) -> Half {
         self.notes.splice(0..0, notes);
@@ -73,24 +89,28 @@ impl Half {
     }
 }
 
-/// Reads a folder: IDX files (`train-images-idx3-ubyte` and its three fellows, whatever stands before these names, plain or
-/// `.gz`, with an optional `classes.txt`) or images sorted into one folder a class.
+/// Reads a folder, or an archive as if it were unpacked (zip, tar, tar.gz, tar.zst): IDX files
+/// (`train-images-idx3-ubyte` and its three fellows, whatever stands before these names, plain or `.gz`, with an optional
+/// `classes.txt`) or images sorted into one folder a class.
 ///
 /// An image folder may hold `train/` and `test/` (or `val/`, where there is no `test/`; other usual names and any case) with
 /// the class folders inside; otherwise 10 % of each class, chosen by the seed, become the test set. PNG, JPEG,
-/// WebP, GIF (of which the first picture), BMP, TIFF and PNM are told apart by content. Images take the size asked for as [`Fit`] says; transparent parts become white. Without a size,
-/// that is the images' own if they are all equal, square and at most 64; else 32 if the median of the short sides is below
-/// 64, and 64 otherwise. They keep one channel only if every file is grey. IDX images stay as they are unless a size is
-/// given. What is left out of a folder, and what becomes of pictures that a person may not expect, stands in
-/// [`Source::notes`].
+/// WebP, GIF (of which the first picture), BMP, TIFF and PNM are told apart by content. Images take the size asked for as
+/// [`Fit`] says; transparent parts become white. Without a size, that is the images' own if they are all equal, square and
+/// at most 64; else 32 if the median of the short sides is below 64, and 64 otherwise. They keep one channel only if every
+/// file is grey. IDX images stay as they are unless a size is given. What is left out of a folder, and what becomes of
+/// pictures that a person may not expect, stands in [`Source::notes`].
+///
+/// Zip archives and plain tar archives are read in place. Packed tar archives are unpacked into memory, at most half of what
+/// [`Reading::memory`] allows.
 ///
 /// # Errors
 /// [`Error::Data`], [`Error::Format`] or [`Error::Io`], each naming the file and saying what to do.
 pub fn read_source(path: &Path, reading: &Reading) -> Result<Source> {
-    let folder = list(path, reading)?;
-    match idx::find(&folder)? {
+    let (folder, reading) = &list(path, reading)?;
+    match idx::find(folder)? {
         Some(files) => idx::read(&files, reading),
-        None => folder::read(&folder, reading),
+        None => folder::read(folder, reading),
     }
 }
 
@@ -100,10 +120,10 @@ pub fn read_source(path: &Path, reading: &Reading) -> Result<Source> {
 /// # Errors
 /// As [`read_source`].
 pub fn read_train(path: &Path, reading: &Reading) -> Result<Half> {
-    let folder = list(path, reading)?;
-    match idx::find(&folder)? {
+    let (folder, reading) = &list(path, reading)?;
+    match idx::find(folder)? {
         Some(files) => idx::read_train(&files, reading),
-        None => folder::read_train(&folder, reading),
+        None => folder::read_train(folder, reading),
     }
 }
 
@@ -113,9 +133,9 @@ pub fn read_train(path: &Path, reading: &Reading) -> Result<Half> {
 /// # Errors
 /// As [`read_source`]; [`Error::Data`] if IDX images have another number of channels.
 pub fn read_test(path: &Path, reading: &Reading, channels: usize, height: usize, width: usize) -> Result<Half> {
-    let folder = list(path, reading)?;
-    let Some(files) = idx::find(&folder)? else {
-        return folder::read_test(&folder, reading, channels, (height, width));
+    let (folder, reading) = &list(path, reading)?;
+    let Some(files) = idx::find(folder)? else {
+        return folder::read_test(folder, reading, channels, (height, width));
     };
     let test = idx::read_test(&files, reading)?;
     if channels != 1 {
@@ -127,15 +147,19 @@ pub fn read_test(path: &Path, reading: &Reading, channels: usize, height: usize,
     Ok(Half { set: test.set.resized(height, width, reading.fit)?, ..test })
 }
 
-/// What lies in a folder that a reader may want.
-fn list(path: &Path, reading: &Reading) -> Result<Folder> {
+/// What lies in a folder or archive that a reader may want, and how to read it with the memory that is left.
+fn list(path: &Path, reading: &Reading) -> Result<(Folder, Reading)> {
     if let Some(size) = reading.size.filter(|size| !(1..=LARGEST_SIDE).contains(size)) {
         return Err(Error::Data(format!("images cannot be resized to {size} pixels: give 1 to {LARGEST_SIDE}")));
     }
-    if !path.is_dir() {
-        return Err(unread::no_folder(path));
-    }
-    let folder = Folder::read(path)?;
-    unread::refuse(&folder)?;
-    Ok(folder)
+    let (folder, used) = if path.is_dir() {
+        (Folder::read(path)?, 0)
+    } else if path.is_file() {
+        let archive = archive::open(path, reading.memory)?.ok_or_else(|| kinds::no_source(path))?;
+        (archive.folder, archive.memory)
+    } else {
+        return Err(kinds::no_source(path));
+    };
+    kinds::refuse_unread(&folder)?;
+    Ok((folder, Reading { memory: reading.memory - used, ..reading.clone() }))
 }

@@ -131,6 +131,6 @@ fn unreadable(bytes: &[u8], error: &ImageError, budget: &Budget) -> String {
 fn too_large(budget: &Budget) -> String {
     format!(
         "is too large (more than {LARGEST_SIDE} pixels a side, or {} MiB to decode it): shrink it or allow more memory",
-        budget.most() >> 20
+        budget.memory() >> 20
     )
 }

@@ -1,12 +1,15 @@
-//! Folders as they lie on a disk: names, sizes and what is no file at all. Nothing is opened.
+//! Folders as they lie on a disk or in an archive: names, sizes and what is no file at all. Nothing is opened.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::place::Place;
 use crate::{Error, Result, data::files};
 
 /// Folders within folders are looked at down to here.
-const DEPTH: usize = 6;
+pub(super) const DEPTH: usize = 6;
+
+pub(super) const TOO_DEEP: &str = "a folder nested too deep";
 
 /// A folder and what lies in it, each in the order of the names.
 pub(super) struct Folder {
@@ -22,8 +25,10 @@ pub(super) struct Folder {
 /// A regular file.
 #[derive(Clone)]
 pub(super) struct File {
+    /// What people see; in an archive, its own path and the name in it.
     pub path: PathBuf,
     pub bytes: u64,
+    pub place: Place,
 }
 
 impl Folder {
@@ -54,9 +59,11 @@ impl Folder {
         paths.sort_unstable();
         for path in paths {
             match fs::metadata(&path) {
-                Ok(found) if found.is_dir() && depth == DEPTH => folder.others.push((path, "a folder nested too deep")),
+                Ok(found) if found.is_dir() && depth == DEPTH => folder.others.push((path, TOO_DEEP)),
                 Ok(found) if found.is_dir() => folder.folders.push(Folder::at(&path, depth + 1)?),
-                Ok(found) if found.is_file() => folder.files.push(File { path, bytes: found.len() }),
+                Ok(found) if found.is_file() => {
+                    folder.files.push(File { path, bytes: found.len(), place: Place::Disk });
+                }
                 Ok(_) => folder.others.push((path, "neither a file nor a folder")),
                 Err(_) if path.is_symlink() => folder.others.push((path, "a link that leads nowhere")),
                 Err(error) => return Err(Error::io(path.display(), error)),
@@ -65,10 +72,22 @@ impl Folder {
         Ok(folder)
     }
 
-    /// The files of this kind.
+    /// Whether there is a file that is called like a picture, at any depth.
+    pub fn has_pictures(&self) -> bool {
+        self.pictures().next().is_some() || self.folders.iter().any(Folder::has_pictures)
+    }
+
+    /// The files that are called like pictures.
     pub fn pictures(&self) -> impl Iterator<Item = &File> {
         self.files.iter().filter(|file| file.is_picture())
     }
+}
+
+/// A file's name without what says of which kind it is.
+pub(super) fn stem(name: &str) -> String {
+    let name = name.trim_end_matches(".gz").trim_end_matches(".zst");
+    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    if stem.is_empty() { name.into() } else { stem.into() }
 }
 
 impl File {
@@ -93,7 +112,7 @@ impl File {
 }
 
 /// Whether nobody put a file or folder of this name there on purpose.
-fn is_of_a_system(name: &str) -> bool {
+pub(super) fn is_of_a_system(name: &str) -> bool {
     let known = [
         "__macosx",
         "$recycle.bin",

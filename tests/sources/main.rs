@@ -3,6 +3,9 @@
 #![cfg(not(target_arch = "wasm32"))]
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic like tests")]
 
+mod archives;
+mod kinds;
+
 use std::{fs, io::Write as _, path::Path};
 
 use attar::{
@@ -132,8 +135,9 @@ const LAYOUTS: &[Case] = &[
     case("fer.h5", Refused(&["HDF5"])),
     case("a.tfrecord-00000-of-00010", Refused(&["TFRecord"])),
     case("train_32x32.mat", Refused(&["MATLAB"])),
-    case("00000.tar, 00001.tar", Refused(&["tar archive", "unpack"])),
-    case("all.zip", Refused(&["zip archive", "unpack"])),
+    case("00000.tar, 00001.tar", Refused(&["tar archive", "give one such file"])),
+    case("all.zip", Refused(&["zip archive", "give the file"])),
+    case("all.tar.xz", Refused(&["xz", "unpack it"])),
     case("model.pt", Refused(&["pickle"])),
     case("x.safetensors", Refused(&["safetensors"])),
     case("old.attar", Refused(&["distilled set"])),
@@ -149,28 +153,36 @@ fn layouts_are_read_rightly_or_named() {
 fn failure(case: &Case) -> Result<(), String> {
     let root = tempfile::tempdir().unwrap();
     make(root.path(), case.files);
-    let read = read_source(root.path(), &Reading::default());
-    let wrong = |what: String| format!("{}: {what}", case.files);
-    match (&case.want, read) {
-        (Refused(words), Err(error)) => {
-            let text = error.to_string();
-            let missing: Vec<&&str> = words.iter().filter(|word| !text.contains(**word)).collect();
-            missing.is_empty().then_some(()).ok_or_else(|| wrong(format!("no {missing:?} in: {text}")))
-        }
-        (Refused(_), Ok(source)) => Err(wrong(format!("read as {:?}", source.train.classes()))),
-        (_, Err(error)) => Err(wrong(format!("refused: {error}"))),
-        (want, Ok(source)) => {
-            let (found, wanted) = match want {
-                Whole(wanted) => (counts(&[&source.train, &source.test]), wanted.to_string()),
-                Halves(train, test) => {
-                    (format!("{} | {}", counts(&[&source.train]), counts(&[&source.test])), format!("{train} | {test}"))
-                }
-                Refused(_) => unreachable!(),
-            };
-            let notes = source.notes.join("\n");
-            let missing: Vec<&&str> = case.notes.iter().filter(|word| !notes.contains(**word)).collect();
-            let expected = found == wanted && missing.is_empty() && (case.notes.is_empty() == source.notes.is_empty());
-            expected.then_some(()).ok_or_else(|| wrong(format!("{found}; no {missing:?} in notes: {notes}")))
+    case.compare(read(root.path()))
+}
+
+impl Case {
+    /// What is wrong with what came of it.
+    fn compare(&self, read: Result<Source, Error>) -> Result<(), String> {
+        let wrong = |what: String| format!("{}: {what}", self.files);
+        match (&self.want, read) {
+            (Refused(words), Err(error)) => {
+                let text = error.to_string();
+                let missing: Vec<&&str> = words.iter().filter(|word| !text.contains(**word)).collect();
+                missing.is_empty().then_some(()).ok_or_else(|| wrong(format!("no {missing:?} in: {text}")))
+            }
+            (Refused(_), Ok(source)) => Err(wrong(format!("read as {:?}", source.train.classes()))),
+            (_, Err(error)) => Err(wrong(format!("refused: {error}"))),
+            (want, Ok(source)) => {
+                let (found, wanted) = match want {
+                    Whole(wanted) => (counts(&[&source.train, &source.test]), wanted.to_string()),
+                    Halves(train, test) => (
+                        format!("{} | {}", counts(&[&source.train]), counts(&[&source.test])),
+                        format!("{train} | {test}"),
+                    ),
+                    Refused(_) => unreachable!(),
+                };
+                let notes = source.notes.join("\n");
+                let missing: Vec<&&str> = self.notes.iter().filter(|word| !notes.contains(**word)).collect();
+                let expected =
+                    found == wanted && missing.is_empty() && (self.notes.is_empty() == source.notes.is_empty());
+                expected.then_some(()).ok_or_else(|| wrong(format!("{found}; no {missing:?} in notes: {notes}")))
+            }
         }
     }
 }

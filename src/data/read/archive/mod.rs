@@ -1,0 +1,127 @@
+//! Archives of files: a tree of what is in them, as if they were unpacked. Of a zip archive and a plain tar archive only the
+//! names are read; a file is read where it lies. A packed tar archive has no places, and is unpacked into memory.
+
+mod growing;
+mod tar;
+mod zip;
+
+use std::fs;
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use flate2::read::MultiGzDecoder;
+
+use super::tree::Folder;
+use crate::{Error, Result};
+
+/// How much of a file tells its kind: the first header of a tar archive.
+const HEAD: u64 = 512;
+
+/// The content of an archive.
+pub(super) struct Opened {
+    pub folder: Folder,
+    /// Bytes of memory that it takes while the folder is in use.
+    pub memory: u64,
+}
+
+/// What a file is that begins like this.
+enum Kind {
+    Zip,
+    Tar,
+    TarGz,
+    TarZst,
+}
+
+impl Kind {
+    /// # Errors
+    /// [`Error::Format`] if the file is packed and no tar archive.
+    fn of(path: &Path) -> Result<Option<Kind>> {
+        let failed = |error| Error::io(path.display(), error);
+        let head = head(fs::File::open(path).map_err(failed)?).map_err(failed)?;
+        if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
+            return Ok(Some(Kind::Zip));
+        }
+        if tar::is_header(&head) {
+            return Ok(Some(Kind::Tar));
+        }
+        let (kind, unpacked) = if head.starts_with(b"\x1f\x8b") {
+            (Kind::TarGz, self::head(gzip(path)?))
+        } else if head.starts_with(b"\x28\xb5\x2f\xfd") {
+            (Kind::TarZst, self::head(zstd(path)?))
+        } else {
+            return Ok(None);
+        };
+        let unpacked = unpacked.map_err(|error| damaged(path, &error))?;
+        if !tar::is_header(&unpacked) {
+            let path = path.display();
+            return Err(Error::Format(format!("{path} is a packed file, but no tar archive: unpack it")));
+        }
+        Ok(Some(kind))
+    }
+}
+
+/// Lists an archive; `None` if the file is none. A packed tar archive may take half of this many bytes of memory, as its files
+/// are decoded beside it.
+///
+/// # Errors
+/// [`Error::Format`] if the archive is damaged or cut short, is encrypted, or has names that lead out of it or come twice;
+/// [`Error::Data`] if it is too large to unpack; [`Error::Io`].
+pub(super) fn open(path: &Path, memory: u64) -> Result<Option<Opened>> {
+    let packed = |reader| tar::unpack(path, reader, memory / 2).map(Some);
+    match Kind::of(path)? {
+        None => Ok(None),
+        Some(Kind::Zip) => zip::list(path).map(|folder| Some(Opened { folder, memory: 0 })),
+        Some(Kind::Tar) => tar::list(path, memory).map(|folder| Some(Opened { folder, memory: 0 })),
+        Some(Kind::TarGz) => packed(gzip(path)?),
+        Some(Kind::TarZst) => packed(zstd(path)?),
+    }
+}
+
+fn head(reader: impl Read) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    reader.take(HEAD).read_to_end(&mut head)?;
+    Ok(head)
+}
+
+fn gzip(path: &Path) -> Result<Box<dyn Read>> {
+    let file = fs::File::open(path).map_err(|error| Error::io(path.display(), error))?;
+    Ok(Box::new(MultiGzDecoder::new(io::BufReader::new(file))))
+}
+
+fn zstd(path: &Path) -> Result<Box<dyn Read>> {
+    let file = fs::File::open(path).map_err(|error| Error::io(path.display(), error))?;
+    let decoder = ruzstd::decoding::StreamingDecoder::new(io::BufReader::new(file));
+    Ok(Box::new(decoder.map_err(|error| damaged(path, &error))?))
+}
+
+/// A reader that fails where more is read than there is memory for; what is passed over does not count.
+struct Limited<R> {
+    inner: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Limited<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        let left = self.left.checked_sub(read as u64);
+        self.left = left.ok_or_else(|| io::Error::from(ErrorKind::FileTooLarge))?;
+        Ok(read)
+    }
+}
+
+impl<R: Seek> Seek for Limited<R> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.inner.seek(to)
+    }
+}
+
+/// What is wrong with an archive that cannot be read on.
+fn damaged(path: &Path, error: &dyn std::fmt::Display) -> Error {
+    let path = path.display();
+    Error::Format(format!("{path} is damaged or cut short ({error}): get it again"))
+}
+
+/// A sentence of an archive, as the tree began it.
+fn odd(path: &Path, rest: &str) -> Error {
+    Error::Format(format!("{} {rest}", path.display()))
+}

@@ -1,0 +1,45 @@
+//! All kinds of sources that the library names are read, from a file called like their example.
+
+use std::{fs, path::Path};
+
+use attar::data::{Reading, SOURCE_KINDS, read_source};
+
+use super::{archives, make, write_idx};
+
+/// Makes a source that has a file called like the example, and returns what a person would give.
+fn make_one(kind: &str, root: &Path, example: &str) -> std::path::PathBuf {
+    let file = root.join(example);
+    match kind {
+        "image folders" => {
+            make(root, "cat/*4.jpg, dog/*4.jpg");
+            root.into()
+        }
+        "archives" => {
+            fs::write(&file, archives::zip(&archives::two_classes(&[]))).unwrap();
+            file
+        }
+        "IDX files" => {
+            write_idx(root, |half, what| format!("{half}-{what}-ubyte"));
+            let plain = fs::read(file.with_extension("")).unwrap();
+            fs::write(&file, archives::gzip(&plain)).unwrap();
+            fs::remove_file(file.with_extension("")).unwrap();
+            root.into()
+        }
+        _ => panic!("no test makes {kind}"),
+    }
+}
+
+#[test]
+fn all_kinds_are_read() {
+    for kind in SOURCE_KINDS {
+        let root = tempfile::tempdir().unwrap();
+        let source = make_one(kind.name, root.path(), kind.example);
+        assert!(root.path().join(kind.example).is_file(), "{}", kind.name);
+        let read = read_source(&source, &Reading::default());
+        assert!(read.is_ok(), "{}: {:?}", kind.name, read.err());
+    }
+    let root = tempfile::tempdir().unwrap();
+    let advice = read_source(&root.path().join("nowhere"), &Reading::default()).unwrap_err().to_string();
+    let names = SOURCE_KINDS.iter().map(|kind| kind.name).filter(|name| *name != "image folders");
+    assert!(names.clone().count() > 1 && names.clone().all(|name| advice.contains(name)), "{advice}");
+}
