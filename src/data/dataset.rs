@@ -179,12 +179,12 @@ impl Dataset {
     ///
     /// # Errors
     /// [`Error::Data`] if the numbers of images and labels differ.
-    pub(super) fn numbered(images: Images, labels: &[u8]) -> Result<Dataset> {
+    pub(super) fn numbered(images: Images, labels: &[u32]) -> Result<Dataset> {
         let mut occurring = labels.to_vec();
         occurring.sort_unstable();
         occurring.dedup();
-        let class = |label: &u8| occurring.partition_point(|other| other < label) as u32;
-        let classes = occurring.iter().map(u8::to_string).collect();
+        let class = |label: &u32| occurring.partition_point(|other| other < label) as u32;
+        let classes = occurring.iter().map(u32::to_string).collect();
         Ok(Dataset { naming: Naming::Numbers, ..Dataset::new(classes, images, labels.iter().map(class).collect())? })
     }
 
@@ -375,7 +375,7 @@ mod tests {
         let classes: Vec<String> = ["b", "c", "a"].map(String::from).into();
         assert_eq!(two_classes().with_classes(&classes).unwrap().labels(), [2, 0, 2]);
         assert!(two_classes().with_classes(&classes[..2]).is_err());
-        let numbered = |labels: [u8; 3]| Dataset::numbered(two_classes().images, &labels).unwrap();
+        let numbered = |labels: [u32; 3]| Dataset::numbered(two_classes().images, &labels).unwrap();
         assert_eq!(numbered([0, 2, 0]).with_classes(&classes).unwrap().labels(), [0, 2, 0]);
         assert!(numbered([0, 3, 0]).with_classes(&classes).is_err());
         let named = Dataset { classes: vec!["0".into(), "2".into()], ..two_classes() };

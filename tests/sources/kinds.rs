@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use attar::data::{Reading, SOURCE_KINDS, read_source};
 
-use super::{archives, make, write_idx};
+use super::{archives, arrays, make, write_idx};
 
 /// Makes a source that has a file called like the example, and returns what a person would give.
 fn make_one(kind: &str, root: &Path, example: &str) -> std::path::PathBuf {
@@ -24,6 +24,19 @@ fn make_one(kind: &str, root: &Path, example: &str) -> std::path::PathBuf {
             fs::write(&file, archives::gzip(&plain)).unwrap();
             fs::remove_file(file.with_extension("")).unwrap();
             root.into()
+        }
+        "CIFAR-10 and CIFAR-100" => {
+            arrays::write(root, &arrays::cifar_10());
+            root.into()
+        }
+        "NumPy arrays" => {
+            let entries = [("images.npy", arrays::grey()), ("labels.npy", arrays::labels())];
+            fs::write(&file, archives::zip(&entries.map(|(name, bytes)| archives::entry(name, bytes)))).unwrap();
+            file
+        }
+        "safetensors files" => {
+            fs::write(&file, arrays::small_safetensors()).unwrap();
+            file
         }
         _ => panic!("no test makes {kind}"),
     }

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic like tests")]
 
 mod archives;
+mod arrays;
 mod kinds;
 
 use std::{fs, io::Write as _, path::Path};
@@ -128,9 +129,10 @@ const LAYOUTS: &[Case] = &[
     // Data that are no pictures.
     case("train.parquet", Refused(&["holds no pictures", "Hugging Face", "one folder a class"])),
     case("data/train-00000-of-00001.parquet", Refused(&["Hugging Face"])),
-    case("data_batch_1.bin, test_batch.bin", Refused(&["CIFAR"])),
-    case("x_train.npy, y_train.npy", Refused(&["NumPy"])),
-    case("set.npz", Refused(&["NumPy"])),
+    case("data_batch_1.bin, test_batch.bin", Refused(&["data_batch_1.bin is cut short", "CIFAR-10"])),
+    case("batch.bin", Refused(&["binary file", "CIFAR"])),
+    case("x_train.npy, y_train.npy", Refused(&["x_train.npy is no NumPy array"])),
+    case("set.npz", Refused(&["NumPy", "give the file"])),
     case("train.csv, test.csv", Refused(&["a table"])),
     case("fer.h5", Refused(&["HDF5"])),
     case("a.tfrecord-00000-of-00010", Refused(&["TFRecord"])),
@@ -139,7 +141,7 @@ const LAYOUTS: &[Case] = &[
     case("all.zip", Refused(&["zip archive", "give the file"])),
     case("all.tar.xz", Refused(&["xz", "unpack it"])),
     case("model.pt", Refused(&["pickle"])),
-    case("x.safetensors", Refused(&["safetensors"])),
+    case("x.safetensors", Refused(&["safetensors", "give the file"])),
     case("old.attar", Refused(&["distilled set"])),
 ];
 

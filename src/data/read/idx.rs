@@ -107,7 +107,7 @@ impl Pair<'_> {
                 let lines = text.trim_start_matches('\u{feff}').trim_end().lines();
                 Dataset::new(lines.map(|line| line.trim().to_string()).collect(), images, widen(&values))
             }
-            None => Dataset::numbered(images, &values),
+            None => Dataset::numbered(images, &widen(&values)),
         });
         set.map_err(|error| Error::Data(format!("{} and {}: {error}", self.images.name, self.labels.name)))
     }

@@ -4,11 +4,12 @@ use std::borrow::Cow;
 
 use super::{
     Half, Reading,
-    idx::{Pair, Part, check_headers},
+    arrays::Arrays,
+    idx::{self, Pair, check_headers},
     layout::few,
+    part::Part,
     tree::{File, Folder},
 };
-use crate::data::source::Source;
 use crate::{Error, Result};
 
 const CLASSES: &str = "classes.txt";
@@ -142,38 +143,33 @@ impl Paths {
 
 impl Content<'_> {
     fn pair(&self) -> Pair<'_> {
-        fn part<'a>((name, bytes): &'a (String, Cow<'_, [u8]>)) -> Part<'a> {
-            Part { name: name.clone(), bytes }
+        fn file<'a>((name, bytes): &'a (String, Cow<'_, [u8]>)) -> idx::Part<'a> {
+            idx::Part { name: name.clone(), bytes }
         }
-        Pair { images: part(&self.images), labels: part(&self.labels) }
-    }
-
-    fn half(&self, name: &str, classes: Option<&str>, reading: &Reading) -> Result<Half> {
-        let set = self.pair().dataset(classes)?;
-        let set = match reading.size {
-            Some(size) => set.resized(size, size, reading.fit)?,
-            None => set,
-        };
-        let bytes = (self.images.1.len() + self.labels.1.len()) as u64;
-        Ok(Half { set, name: name.into(), bytes, notes: Vec::new(), skipped: Vec::new() })
+        Pair { images: file(&self.images), labels: file(&self.labels) }
     }
 }
 
-/// Both halves; see [`read_source`](super::read_source).
-pub(super) fn read(files: &IdxFolder, reading: &Reading) -> Result<Source> {
-    let (train, test, classes) = (files.train.read(reading)?, files.test.read(reading)?, files.classes(reading)?);
-    check_headers(&[train.pair(), test.pair()], reading.size.is_none())?;
-    let half = |content: Content<'_>| content.half(&files.name, classes.as_deref(), reading);
-    half(train)?.with_test(half(test)?)
+impl IdxFolder {
+    fn half(&self, content: &Content<'_>, reading: &Reading) -> Result<Half> {
+        let set = content.pair().dataset(self.classes(reading)?.as_deref())?;
+        let bytes = (content.images.1.len() + content.labels.1.len()) as u64;
+        Ok(Half { set, name: self.name.clone(), bytes, notes: Vec::new(), skipped: Vec::new() })
+    }
 }
 
-/// The training half.
-pub(super) fn read_train(files: &IdxFolder, reading: &Reading) -> Result<Half> {
-    files.train.read(reading)?.half(&files.name, files.classes(reading)?.as_deref(), reading)
-}
+impl Arrays for IdxFolder {
+    fn part(&self, part: Part, reading: &Reading) -> Result<Option<Half>> {
+        match part {
+            Part::Train => self.half(&self.train.read(reading)?, reading).map(Some),
+            Part::Test => self.half(&self.test.read(reading)?, reading).map(Some),
+            Part::Validation | Part::Class => Ok(None),
+        }
+    }
 
-/// The test half, at its own size.
-pub(super) fn read_test(files: &IdxFolder, reading: &Reading) -> Result<Half> {
-    let own_size = Reading { size: None, ..reading.clone() };
-    files.test.read(reading)?.half(&files.name, files.classes(reading)?.as_deref(), &own_size)
+    fn both(&self, reading: &Reading) -> Result<(Half, Option<Half>)> {
+        let (train, test) = (self.train.read(reading)?, self.test.read(reading)?);
+        check_headers(&[train.pair(), test.pair()], reading.size.is_none())?;
+        Ok((self.half(&train, reading)?, Some(self.half(&test, reading)?)))
+    }
 }

@@ -34,6 +34,17 @@ pub const SOURCE_KINDS: &[SourceKind] = &[
         shown_by: "four files called like those of MNIST, plain or .gz, with an optional classes.txt",
         example: "train-images-idx3-ubyte.gz",
     },
+    SourceKind {
+        name: "CIFAR-10 and CIFAR-100",
+        shown_by: "the files of the binary version, in a folder or in the archive that is handed out",
+        example: "data_batch_1.bin",
+    },
+    SourceKind {
+        name: "NumPy arrays",
+        shown_by: "an npz file or a folder of npy files, called x_train, y_train, x_test, y_test, or images and labels",
+        example: "set.npz",
+    },
+    SourceKind { name: "safetensors files", shown_by: "tensors called like NumPy arrays", example: "set.safetensors" },
 ];
 
 /// What becomes of a file that holds a data set.
@@ -48,7 +59,7 @@ enum Fate {
 const AS_PNG: Fate = Fate::Unread("save its images as PNG files in one folder a class");
 
 /// How a file name ends, what such a file is, and what becomes of it.
-const ENDINGS: [(&[&str], &str, Fate); 16] = [
+const ENDINGS: [(&[&str], &str, Fate); 17] = [
     (&["zip"], "a zip archive", Fate::Given),
     (&["tar", "tgz", "tar.gz", "tar.zst"], "a tar archive", Fate::Given),
     (
@@ -62,14 +73,15 @@ const ENDINGS: [(&[&str], &str, Fate); 16] = [
         "a table of the Hugging Face hub",
         Fate::Unread("save its images with `datasets` into one folder a class"),
     ),
-    (&["npz", "npy"], "a NumPy file", AS_PNG),
-    (&["safetensors"], "a safetensors file", AS_PNG),
+    (&["npz"], "an archive of NumPy arrays", Fate::Given),
+    (&["npy"], "a single NumPy array", Fate::Unread("give the folder that holds images and labels")),
+    (&["safetensors"], "a safetensors file", Fate::Given),
     (&["pt", "pth", "pkl", "pickle"], "a Python pickle", AS_PNG),
     (&["h5", "hdf5"], "an HDF5 file", AS_PNG),
     (&["mat"], "a MATLAB file", AS_PNG),
     (&["tfrecord", "tfrecords"], "a TFRecord file", AS_PNG),
     (&["lmdb", "mdb"], "an LMDB database", AS_PNG),
-    (&["bin"], "a binary file, as those of CIFAR", AS_PNG),
+    (&["bin"], "a binary file, called like none of CIFAR's", AS_PNG),
     (&["csv", "tsv"], "a table", Fate::Unread("sort the images that it lists into one folder a class")),
     (&["jsonl", "json"], "a list", Fate::Unread("sort the images that it lists into one folder a class")),
     (
@@ -79,8 +91,14 @@ const ENDINGS: [(&[&str], &str, Fate); 16] = [
     ),
 ];
 
+/// The other version of CIFAR, whose files have no ending.
+const PICKLED_CIFAR: Fate = Fate::Unread("get the binary version (cifar-10-binary.tar.gz or cifar-100-binary.tar.gz)");
+
 /// What a file is by its name, and what becomes of it.
 fn ending(name: &str) -> Option<(&'static str, &'static Fate)> {
+    if name.starts_with("data_batch_") && !name.contains('.') {
+        return Some(("a Python pickle of CIFAR", &PICKLED_CIFAR));
+    }
     // Hugging Face datasets count their files in the middle of the name: `train-00000-of-00002.tfrecord-00001`.
     let ends = |ending: &&str| name.ends_with(&format!(".{ending}")) || name.contains(&format!(".{ending}-"));
     ENDINGS.iter().find(|(endings, ..)| endings.iter().any(ends)).map(|(_, what, fate)| (*what, fate))

@@ -3,7 +3,13 @@
 #[cfg(not(target_arch = "wasm32"))]
 mod archive;
 #[cfg(not(target_arch = "wasm32"))]
+mod array;
+#[cfg(not(target_arch = "wasm32"))]
+mod arrays;
+#[cfg(not(target_arch = "wasm32"))]
 mod budget;
+#[cfg(not(target_arch = "wasm32"))]
+mod cifar;
 #[cfg(not(target_arch = "wasm32"))]
 mod folder;
 mod idx;
@@ -16,13 +22,19 @@ mod kinds;
 #[cfg(not(target_arch = "wasm32"))]
 mod layout;
 #[cfg(not(target_arch = "wasm32"))]
+mod named;
+#[cfg(not(target_arch = "wasm32"))]
 mod native;
+#[cfg(not(target_arch = "wasm32"))]
+mod numpy;
 #[cfg(not(target_arch = "wasm32"))]
 mod part;
 #[cfg(not(target_arch = "wasm32"))]
 mod picture;
 #[cfg(not(target_arch = "wasm32"))]
 mod place;
+#[cfg(not(target_arch = "wasm32"))]
+mod safetensors;
 #[cfg(not(target_arch = "wasm32"))]
 mod tree;
 

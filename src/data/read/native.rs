@@ -2,11 +2,17 @@
 
 use std::path::Path;
 
-use super::{archive, folder, idx_folder as idx, kinds, tree::Folder};
+use super::{
+    archive,
+    arrays::{self, Arrays},
+    cifar, folder, idx_folder, kinds, named, safetensors,
+    tree::{Folder, stem},
+};
 use crate::{
     Error, Result,
     data::{
         dataset::Dataset,
+        files,
         resize::Fit,
         source::{Source, split_per_class},
     },
@@ -89,16 +95,16 @@ impl Half {
     }
 }
 
-/// Reads a folder, or an archive as if it were unpacked (zip, tar, tar.gz, tar.zst): IDX files
-/// (`train-images-idx3-ubyte` and its three fellows, whatever stands before these names, plain or `.gz`, with an optional
-/// `classes.txt`) or images sorted into one folder a class.
+/// Reads a source of one of the [`SOURCE_KINDS`](super::SOURCE_KINDS): a folder, an archive as if it were unpacked, or a
+/// file of arrays.
 ///
 /// An image folder may hold `train/` and `test/` (or `val/`, where there is no `test/`; other usual names and any case) with
 /// the class folders inside; otherwise 10 % of each class, chosen by the seed, become the test set. PNG, JPEG,
 /// WebP, GIF (of which the first picture), BMP, TIFF and PNM are told apart by content. Images take the size asked for as
 /// [`Fit`] says; transparent parts become white. Without a size, that is the images' own if they are all equal, square and
 /// at most 64; else 32 if the median of the short sides is below 64, and 64 otherwise. They keep one channel only if every
-/// file is grey. IDX images stay as they are unless a size is given. What is left out of a folder, and what becomes of
+/// file is grey. Images in arrays stay as they are unless a size is given; their classes are numbers unless names are
+/// beside them. What is left out of a folder, and what becomes of
 /// pictures that a person may not expect, stands in [`Source::notes`].
 ///
 /// Zip archives and plain tar archives are read in place. Packed tar archives are unpacked into memory, at most half of what
@@ -107,10 +113,10 @@ impl Half {
 /// # Errors
 /// [`Error::Data`], [`Error::Format`] or [`Error::Io`], each naming the file and saying what to do.
 pub fn read_source(path: &Path, reading: &Reading) -> Result<Source> {
-    let (folder, reading) = &list(path, reading)?;
-    match idx::find(folder)? {
-        Some(files) => idx::read(&files, reading),
-        None => folder::read(folder, reading),
+    let (found, reading) = &find(path, reading)?;
+    match found {
+        Found::Arrays(found) => arrays::read(&**found, reading),
+        Found::Pictures(found) => folder::read(found, reading),
     }
 }
 
@@ -120,10 +126,10 @@ pub fn read_source(path: &Path, reading: &Reading) -> Result<Source> {
 /// # Errors
 /// As [`read_source`].
 pub fn read_train(path: &Path, reading: &Reading) -> Result<Half> {
-    let (folder, reading) = &list(path, reading)?;
-    match idx::find(folder)? {
-        Some(files) => idx::read_train(&files, reading),
-        None => folder::read_train(folder, reading),
+    let (found, reading) = &find(path, reading)?;
+    match found {
+        Found::Arrays(found) => arrays::read_train(&**found, reading),
+        Found::Pictures(found) => folder::read_train(found, reading),
     }
 }
 
@@ -131,35 +137,55 @@ pub fn read_train(path: &Path, reading: &Reading) -> Result<Half> {
 /// channels and this size, as those of the training set. Labels count the classes found: see [`Dataset::with_classes`].
 ///
 /// # Errors
-/// As [`read_source`]; [`Error::Data`] if IDX images have another number of channels.
+/// As [`read_source`]; [`Error::Data`] if images in arrays have another number of channels.
 pub fn read_test(path: &Path, reading: &Reading, channels: usize, height: usize, width: usize) -> Result<Half> {
-    let (folder, reading) = &list(path, reading)?;
-    let Some(files) = idx::find(folder)? else {
-        return folder::read_test(folder, reading, channels, (height, width));
-    };
-    let test = idx::read_test(&files, reading)?;
-    if channels != 1 {
-        let path = path.display();
-        return Err(Error::Data(format!(
-            "the test images in {path} are grey, but {channels} channels are needed: give an image folder"
-        )));
+    let (found, reading) = &find(path, reading)?;
+    match found {
+        Found::Arrays(found) => arrays::read_test(&**found, reading, channels, (height, width)),
+        Found::Pictures(found) => folder::read_test(found, reading, channels, (height, width)),
     }
-    Ok(Half { set: test.set.resized(height, width, reading.fit)?, ..test })
 }
 
-/// What lies in a folder or archive that a reader may want, and how to read it with the memory that is left.
-fn list(path: &Path, reading: &Reading) -> Result<(Folder, Reading)> {
+/// A source of a kind that is read.
+enum Found {
+    Arrays(Box<dyn Arrays>),
+    Pictures(Folder),
+}
+
+/// What a path holds, and how to read it with the memory that is left.
+fn find(path: &Path, reading: &Reading) -> Result<(Found, Reading)> {
     if let Some(size) = reading.size.filter(|size| !(1..=LARGEST_SIDE).contains(size)) {
         return Err(Error::Data(format!("images cannot be resized to {size} pixels: give 1 to {LARGEST_SIDE}")));
     }
     let (folder, used) = if path.is_dir() {
         (Folder::read(path)?, 0)
-    } else if path.is_file() {
-        let archive = archive::open(path, reading.memory)?.ok_or_else(|| kinds::no_source(path))?;
+    } else if !path.is_file() {
+        return Err(kinds::no_source(path));
+    } else if let Some(archive) = archive::open(path, reading.memory)? {
         (archive.folder, archive.memory)
+    } else if safetensors::is_one(path)? {
+        let found = named::in_safetensors(path, stem(&files::name(path)))?;
+        return Ok((Found::Arrays(Box::new(found)), reading.clone()));
     } else {
         return Err(kinds::no_source(path));
     };
+    Ok((in_folder(folder)?, Reading { memory: reading.memory - used, ..reading.clone() }))
+}
+
+/// What a folder or an archive holds.
+fn in_folder(folder: Folder) -> Result<Found> {
+    if let Some(found) = idx_folder::find(&folder)? {
+        return Ok(Found::Arrays(Box::new(found)));
+    }
+    if folder.has_pictures() {
+        return Ok(Found::Pictures(folder));
+    }
+    if let Some(found) = cifar::find(&folder)? {
+        return Ok(Found::Arrays(Box::new(found)));
+    }
+    if let Some(found) = named::find(&folder)? {
+        return Ok(Found::Arrays(Box::new(found)));
+    }
     kinds::refuse_unread(&folder)?;
-    Ok((folder, Reading { memory: reading.memory - used, ..reading.clone() }))
+    Ok(Found::Pictures(folder))
 }

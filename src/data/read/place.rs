@@ -68,6 +68,13 @@ impl File {
 }
 
 impl File {
+    /// The file of this name in the folder that a file on the disk lies in.
+    pub fn beside(path: &Path, name: &str) -> Option<File> {
+        let path = path.is_file().then(|| path.with_file_name(name))?;
+        let found = fs::metadata(&path).ok().filter(fs::Metadata::is_file)?;
+        Some(File { path, bytes: found.len(), place: Place::Disk })
+    }
+
     /// The whole content as text, without a byte order mark.
     ///
     /// # Errors
