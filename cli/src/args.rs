@@ -350,7 +350,7 @@ fn source_help() -> String {
     let kinds =
         SOURCE_KINDS.iter().map(|kind| format!("- {}: {}, such as {}\n", kind.name, kind.shown_by, kind.example));
     format!(
-        "The images to distil; `fashion-mini` is in the program, and else a path to one of these:\n\n{}\nPictures are PNG, \
+        "The images to distil; `fashion-mini`, the default, is in the program; or a path to one of these:\n\n{}\nPictures are PNG, \
          JPEG, WebP, GIF, BMP, TIFF and PNM files of any size. Transparent parts become white; the images stay grey only if \
          all are.",
         kinds.collect::<String>()
