@@ -4,7 +4,7 @@ use std::{ffi::OsStr, path::PathBuf, time::Duration};
 
 use attar::{
     Error, Recipe, Settings,
-    data::{Fit, SOURCE_KINDS},
+    data::{FORMS, Fit, Form, SOURCE_KINDS},
     method::KINDS,
     nn::{Architecture, NetworkChoice},
     settings::Value,
@@ -274,8 +274,8 @@ pub struct ExportArgs {
     #[arg(value_parser = set_file())]
     pub file: PathBuf,
     /// What to write
-    #[arg(long, value_enum, value_name = "FORM")]
-    pub to: ExportForm,
+    #[arg(long, value_parser = forms(), value_name = "FORM")]
+    pub to: &'static Form,
     /// Where to write it
     #[arg(long, value_name = "PATH")]
     pub out: PathBuf,
@@ -285,17 +285,6 @@ pub struct ExportArgs {
     /// Replace a file that is there; a folder must be new or empty
     #[arg(long)]
     pub force: bool,
-}
-
-/// What an export writes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ExportForm {
-    /// One picture of all canvases
-    PngGrid,
-    /// A folder a class, a PNG file a picture
-    Folder,
-    /// The arrays as NumPy reads them
-    Npz,
 }
 
 #[derive(Debug, clap::Args)]
@@ -389,6 +378,12 @@ impl DistillArgs {
 
 /// The default of `--preset`: what each method lists first.
 const DEFAULT_PRESET: &str = "quick";
+
+/// The forms of an export, by name.
+fn forms() -> impl TypedValueParser<Value = &'static Form> {
+    let values = FORMS.iter().map(|form| PossibleValue::new(form.name).help(form.about));
+    PossibleValuesParser::new(values).try_map(|name| Form::named(&name))
+}
 
 /// The methods of the registry, each with its sentence.
 fn methods() -> PossibleValuesParser {

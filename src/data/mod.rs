@@ -1,22 +1,19 @@
 //! Data in and out: data sets, their readers, and the file of a distilled set.
 //!
 //! Pixels are u8 in NCHW order everywhere on the way in; programs see them as numbers in [0, 1]. What needs files and
-//! folders is native only; what works on bytes ([`from_idx_bytes`], [`fit`], [`container`], [`png_grid`], [`npz()`]) is shared
+//! folders is native only; what works on bytes ([`from_idx_bytes`], [`fit`], [`container`], [`png_grid`], [`npz`]) is shared
 //! with the browser. No reader trusts a length that it reads.
 
 pub mod container;
 mod dataset;
 mod deflate;
 mod distilled;
-mod grid;
 mod losses;
-mod npz;
 mod read;
 mod resize;
 mod source;
+mod write;
 
-#[cfg(not(target_arch = "wasm32"))]
-mod export;
 #[cfg(not(target_arch = "wasm32"))]
 mod files;
 
@@ -25,16 +22,15 @@ pub use dataset::{Dataset, Images, Normalisation};
 #[cfg(test)]
 pub(crate) use distilled::tests::example;
 pub use distilled::{Distilled, Planes, SoftLabels, Versions};
-pub use grid::{Picture, png_grid};
 pub use losses::{LossPoint, Losses};
-pub use npz::npz;
 pub use read::{IdxFiles, from_idx_bytes};
 pub use resize::{Fit, fit};
 pub use source::{Source, split_per_class, split_rows};
+pub use write::{Picture, npz, png_grid};
 
-#[cfg(not(target_arch = "wasm32"))]
-pub use export::{save_png, write_folder};
 #[cfg(not(target_arch = "wasm32"))]
 pub use files::{name as source_name, write_atomic};
 #[cfg(not(target_arch = "wasm32"))]
 pub use read::{Half, Reading, SOURCE_KINDS, SourceKind, Unreadable, read_source, read_test, read_train};
+#[cfg(not(target_arch = "wasm32"))]
+pub use write::{FORMS, Form, Shows, save_png};

@@ -3,8 +3,11 @@
 //! An `.npz` file is a zip archive of `.npy` files, one an array, each a line of text that says type and shape before the
 //! values (NumPy enhancement proposal 1; PKWARE's APPNOTE 6.3 for the archive).
 
-use super::{Distilled, Planes, deflate::packed};
-use crate::{Error, Result, checksum::crc32};
+use crate::{
+    Error, Result,
+    checksum::crc32,
+    data::{Distilled, Planes, deflate::packed},
+};
 
 /// The bytes of an `.npz` file with these arrays; the same set gives the same bytes.
 ///
@@ -125,8 +128,8 @@ fn word(size: usize) -> Result<[u8; 4]> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::distilled::tests::example;
     use super::*;
+    use crate::data::example;
 
     #[test]
     fn headers_are_what_numpy_writes() {

@@ -1,7 +1,6 @@
 //! One picture of a whole distilled set.
 
-use super::Distilled;
-use crate::{Error, Result};
+use crate::{Error, Result, data::Distilled};
 
 /// Between images, in pixels of the picture.
 const GUTTER: usize = 2;
@@ -144,8 +143,8 @@ fn shape_cost(classes: usize, per_class: usize, across: usize, lines: usize) -> 
 
 #[cfg(test)]
 mod tests {
-    use super::super::distilled::tests::example;
     use super::*;
+    use crate::data::example;
 
     #[test]
     fn layouts_are_fair() {

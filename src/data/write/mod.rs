@@ -1,0 +1,21 @@
+//! Ways out of the container: one file a format, and one list of them, [`FORMS`]. What needs a file system is native only.
+
+mod grid;
+mod npz;
+
+#[cfg(not(target_arch = "wasm32"))]
+mod folder;
+#[cfg(not(target_arch = "wasm32"))]
+mod form;
+#[cfg(not(target_arch = "wasm32"))]
+mod place;
+#[cfg(not(target_arch = "wasm32"))]
+mod png;
+
+pub use grid::{Picture, png_grid};
+pub use npz::npz;
+
+#[cfg(not(target_arch = "wasm32"))]
+pub use form::{FORMS, Form, Shows};
+#[cfg(not(target_arch = "wasm32"))]
+pub use png::save_png;
