@@ -48,7 +48,7 @@ fn exports_can_be_read_again() {
     export(&arrays).fails(1, &["there already", "--force"]);
     let folder = ["--to=folder", "--out=pictures"];
     assert_eq!(export(&[&folder[..], &["--json"]].concat()).json()["images"], 8);
-    assert_eq!(place.names("pictures"), ["across", "down"]);
+    assert_eq!(place.names("pictures"), ["across", "classes.json", "down"]);
     assert_eq!(place.names("pictures/down"), ["0000.png", "0001.png", "0002.png", "0003.png"]);
     let canvases = export(&["--to=folder", "--out=canvases", "--canvases", "--json"]).json();
     assert_eq!((&canvases["images"], place.names("canvases/down")), (&2.into(), vec!["0000.png".to_string()]));

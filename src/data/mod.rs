@@ -15,6 +15,8 @@ mod source;
 mod write;
 
 #[cfg(not(target_arch = "wasm32"))]
+mod class_folders;
+#[cfg(not(target_arch = "wasm32"))]
 mod files;
 
 pub(crate) use dataset::rows_of;

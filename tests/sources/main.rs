@@ -64,6 +64,7 @@ const LAYOUTS: &[Case] = &[
     case("cat/*2, dog/*2, System Volume Information/*1, __pycache__/x.pyc", Whole("cat 2, dog 2")),
     // Things beside class folders.
     told("cat/*2, dog/*2, README.md", Whole("cat 2, dog 2"), &["not read", "README.md"]),
+    told("cat/*2, dog/*2, classes.json", Whole("cat 2, dog 2"), &["not read", "classes.json"]),
     told("cat/*2, dog/*2, owl.zip", Whole("cat 2, dog 2"), &["owl.zip"]),
     told("cat/*2, dog/*2, *3", Whole("cat 2, dog 2"), &["0.png, 1.png, 2.png"]),
     told("cat/*2, dog/*2, *9", Whole("cat 2, dog 2"), &["and 4 more"]),

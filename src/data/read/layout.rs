@@ -1,5 +1,6 @@
 //! How a folder of pictures is laid out: which folders are classes, and which half each belongs to. Either it is plain, or
-//! one sentence says what the folder is and what to do; nothing is guessed, and what is left out is named.
+//! one sentence says what the folder is and what to do; nothing is guessed, and what is left out is named. Class folders
+//! beside a [`Manifest`] of ours are what it says, whatever they are called.
 
 use std::path::Path;
 
@@ -9,7 +10,10 @@ use super::{
 };
 use crate::{
     Error, Result,
-    data::files::{escaped, shown},
+    data::{
+        class_folders::{MANIFEST, Manifest},
+        files::{escaped, shown},
+    },
 };
 
 /// Pictures by class, of a source that is divided or not.
@@ -50,6 +54,10 @@ const OTHER_TASKS: [(&[&str], &[&str], &str); 2] = [
 pub(super) fn of(root: &Folder) -> Result<Layout> {
     let mut notes = Vec::new();
     let root = unwrapped(root, &mut notes);
+    if Manifest::beside(root).is_some() {
+        let train = classes(root, true, &mut notes)?;
+        return Ok(Layout { train, test: None, divided: false, notes });
+    }
     refuse_other_tasks(root)?;
     refuse_unclear_halves(root)?;
     let part = |part| root.folders.iter().filter(move |folder| Part::of(&folder.name) == part);
@@ -165,7 +173,8 @@ fn undivided(root: &Folder, mut notes: Vec<String>) -> Result<Layout> {
 /// What lies beside folders and is not read.
 fn note_strays(folder: &Folder, notes: &mut Vec<String>) {
     let name = |path: &Path| path.file_name().map(shown).unwrap_or_default();
-    let files = folder.files.iter().map(|file| name(&file.path));
+    let manifest = Manifest::beside(folder).map(|_| MANIFEST);
+    let files = folder.files.iter().map(|file| name(&file.path)).filter(|name| Some(name.as_str()) != manifest);
     let others = folder.others.iter().map(|(path, why)| format!("{} ({why})", name(path)));
     let names: Vec<String> = files.chain(others).collect();
     if !names.is_empty() {
@@ -194,11 +203,15 @@ fn classes(folder: &Folder, complete: bool, notes: &mut Vec<String>) -> Result<V
         }));
     }
     note_strays(folder, notes);
+    let named = match Manifest::beside(folder) {
+        Some(manifest) => manifest.name(&folder.folders),
+        None => folder.folders.iter().map(|class| (class.name.clone(), class)).collect(),
+    };
     let mut classes: Vec<Class> = Vec::new();
-    for class in &folder.folders {
+    for (class_name, class) in &named {
         let files = files_of(class, notes)?;
-        if let Some(other) = classes.iter().find(|other| other.name == class.name) {
-            let same = folder.folders.iter().find(|same| same.name == other.name).map(|same| escaped(&same.path));
+        if classes.iter().any(|other| other.name == *class_name) {
+            let same = named.iter().find(|(name, _)| name == class_name).map(|(_, same)| escaped(&same.path));
             let (same, this) = (same.unwrap_or_default(), escaped(&class.path));
             return Err(Error::Data(format!("{same} and {this} have the same name to the eye: rename one")));
         }
@@ -208,7 +221,7 @@ fn classes(folder: &Folder, complete: bool, notes: &mut Vec<String>) -> Result<V
                 return Err(Error::Data(format!("the class folder {class} is empty: add images or remove it")));
             }
             true => notes.push(format!("{} is empty", class.path.display())),
-            false => classes.push(Class { name: class.name.clone(), files }),
+            false => classes.push(Class { name: class_name.clone(), files }),
         }
     }
     Ok(classes)

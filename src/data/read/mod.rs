@@ -43,3 +43,5 @@ pub use idx::{IdxFiles, from_idx_bytes};
 pub use kinds::{SOURCE_KINDS, SourceKind};
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::{Half, Reading, Unreadable, read_source, read_test, read_train};
+#[cfg(not(target_arch = "wasm32"))]
+pub(super) use tree::{Folder, is_of_a_system};

@@ -12,7 +12,7 @@ pub(super) const DEPTH: usize = 6;
 pub(super) const TOO_DEEP: &str = "a folder nested too deep";
 
 /// A folder and what lies in it, each in the order of the names.
-pub(super) struct Folder {
+pub(in crate::data) struct Folder {
     /// As people see it: see [`files::shown`].
     pub name: String,
     pub path: PathBuf,
@@ -24,11 +24,11 @@ pub(super) struct Folder {
 
 /// A regular file.
 #[derive(Clone)]
-pub(super) struct File {
+pub(in crate::data) struct File {
     /// What people see; in an archive, its own path and the name in it.
     pub path: PathBuf,
     pub bytes: u64,
-    pub place: Place,
+    pub(super) place: Place,
 }
 
 impl Folder {
@@ -112,7 +112,7 @@ impl File {
 }
 
 /// Whether nobody put a file or folder of this name there on purpose.
-pub(super) fn is_of_a_system(name: &str) -> bool {
+pub(in crate::data) fn is_of_a_system(name: &str) -> bool {
     let known = [
         "__macosx",
         "$recycle.bin",
