@@ -431,6 +431,19 @@ fn idx_files_are_found_by_their_names() {
 }
 
 #[test]
+fn half_of_the_idx_files_are_enough_for_who_wants_a_half() {
+    let root = tempfile::tempdir().unwrap();
+    write_idx(root.path(), |half, what| format!("{half}-{what}-ubyte"));
+    fs::remove_file(root.path().join("t10k-labels-idx1-ubyte")).unwrap();
+    let half = read_train(root.path(), &Reading::default()).unwrap();
+    assert_eq!(counts(&[&half.set]), "0 2, 1 2");
+    let refused = [read(root.path()).unwrap_err(), read_test(root.path(), &Reading::default(), 1, 2, 2).unwrap_err()];
+    for error in refused {
+        assert!(error.to_string().contains("no file t10k-labels-idx1-ubyte"), "{error}");
+    }
+}
+
+#[test]
 fn idx_headers_are_compared_before_anything_is_unpacked() {
     let root = tempfile::tempdir().unwrap();
     write_idx(root.path(), |half, what| format!("{half}-{what}-ubyte"));

@@ -16,6 +16,7 @@ const APT_UPDATE: &[&str] = &["update"];
 const APT_INSTALL: &[&str] = &["install", "-y", "--no-install-recommends"];
 const VULKAN: &[&str] = &["mesa-vulkan-drivers", "libvulkan1"];
 const CHROMIUM: &[&str] = &["chromium"];
+const NUMPY: &[&str] = &["python3", "python3-numpy"];
 
 /// Whether something the tests need is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,6 +77,12 @@ pub fn chromium() -> Need {
     let named = env::var_os("CHROMIUM").unwrap_or_else(|| "chromium".into());
     let there = || Command::new(&named).arg("--version").output().is_ok_and(|output| output.status.success());
     apt_installed("Chromium", CHROMIUM, there)
+}
+
+/// A Python with NumPy, for the tests of what is exported to it.
+pub fn numpy() -> Need {
+    let there = || Command::new("python3").args(["-c", "import numpy"]).output().is_ok_and(|ran| ran.status.success());
+    apt_installed("Python with NumPy", NUMPY, there)
 }
 
 /// What Debian's packages bring, installed if it is not there and we may.

@@ -14,12 +14,12 @@ use crate::{Error, Result};
 
 const CLASSES: &str = "classes.txt";
 
-/// Where the four files of a data set lie, and its class names.
+/// Where the four files of a data set lie, and its class names. A half that is not there is missed only by who wants it.
 pub(super) struct IdxFolder {
     /// Of the source, which may be a folder above.
     name: String,
-    train: Paths,
-    test: Paths,
+    train: Result<Paths>,
+    test: Result<Paths>,
     classes: Option<File>,
 }
 
@@ -68,7 +68,7 @@ impl Name {
 /// The IDX files that a folder holds, itself or one inside; `None` if there are none.
 ///
 /// # Errors
-/// [`Error::Data`] if there are several data sets, or one is not whole.
+/// [`Error::Data`] if there are several data sets.
 pub(super) fn find(folder: &Folder) -> Result<Option<IdxFolder>> {
     let mut found = Vec::new();
     holders(folder, &mut found);
@@ -119,7 +119,7 @@ impl IdxFolder {
             Ok(Paths { images: find(half, Holds::Images)?, labels: find(half, Holds::Labels)? })
         };
         let classes = folder.files.iter().find(|file| file.lower_name() == CLASSES).cloned();
-        Ok(IdxFolder { name: source.into(), train: half(IsHalf::Train)?, test: half(IsHalf::Test)?, classes })
+        Ok(IdxFolder { name: source.into(), train: half(IsHalf::Train), test: half(IsHalf::Test), classes })
     }
 
     /// The names of the classes, a line each.
@@ -161,15 +161,20 @@ impl IdxFolder {
 impl Arrays for IdxFolder {
     fn part(&self, part: Part, reading: &Reading) -> Result<Option<Half>> {
         match part {
-            Part::Train => self.half(&self.train.read(reading)?, reading).map(Some),
-            Part::Test => self.half(&self.test.read(reading)?, reading).map(Some),
+            Part::Train => self.half(&there(&self.train)?.read(reading)?, reading).map(Some),
+            Part::Test => self.half(&there(&self.test)?.read(reading)?, reading).map(Some),
             Part::Validation | Part::Class => Ok(None),
         }
     }
 
     fn both(&self, reading: &Reading) -> Result<(Half, Option<Half>)> {
-        let (train, test) = (self.train.read(reading)?, self.test.read(reading)?);
+        let (train, test) = (there(&self.train)?.read(reading)?, there(&self.test)?.read(reading)?);
         check_headers(&[train.pair(), test.pair()], reading.size.is_none())?;
         Ok((self.half(&train, reading)?, Some(self.half(&test, reading)?)))
     }
+}
+
+/// A half that is wanted.
+fn there(half: &Result<Paths>) -> Result<&Paths> {
+    half.as_ref().map_err(Clone::clone)
 }

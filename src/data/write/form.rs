@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::{
-    folder, grid, npz,
+    folder, grid, idx, npz,
     place::{self, Entry},
-    png,
+    png, safetensors, zip,
 };
 use crate::{
     Error, Result,
@@ -48,10 +48,28 @@ pub const FORMS: &[Form] = &[
         content: Content::Folder(folder::entries),
     },
     Form {
+        name: "zip",
+        about: "The same in a zip archive",
+        shows: Shows::Pictures,
+        content: Content::File(zip::archive),
+    },
+    Form {
         name: "npz",
         about: "The arrays as NumPy reads them",
         shows: Shows::Pictures,
         content: Content::File(npz::npz),
+    },
+    Form {
+        name: "safetensors",
+        about: "The arrays as safetensors",
+        shows: Shows::Pictures,
+        content: Content::File(safetensors::safetensors),
+    },
+    Form {
+        name: "idx",
+        about: "The training half of a data set like MNIST, grey only",
+        shows: Shows::Pictures,
+        content: Content::Folder(idx::entries),
     },
     Form {
         name: "png-grid",

@@ -8,9 +8,15 @@ mod folder;
 #[cfg(not(target_arch = "wasm32"))]
 mod form;
 #[cfg(not(target_arch = "wasm32"))]
+mod idx;
+#[cfg(not(target_arch = "wasm32"))]
 mod place;
 #[cfg(not(target_arch = "wasm32"))]
 mod png;
+#[cfg(not(target_arch = "wasm32"))]
+mod safetensors;
+#[cfg(not(target_arch = "wasm32"))]
+mod zip;
 
 pub use grid::{Picture, png_grid};
 pub use npz::npz;

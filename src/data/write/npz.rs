@@ -30,8 +30,7 @@ pub fn npz(set: &Distilled) -> Result<Vec<u8>> {
         Planes::U8(values) => archive.add("images", &npy("|u1", &shape, values))?,
         Planes::F32(values) => archive.add("images", &npy("<f4", &shape, &floats(values)))?,
     }
-    let labels: Vec<u8> = set.labels.iter().flat_map(|&label| i64::from(label).to_le_bytes()).collect();
-    archive.add("labels", &npy("<i8", &[set.len()], &labels))?;
+    archive.add("labels", &npy("<i8", &[set.len()], &labels(set)))?;
     let (longest, classes) = texts(&set.classes);
     archive.add("classes", &npy(&format!("<U{longest}"), &[set.classes.len()], &classes))?;
     archive.add("mean", &npy("<f4", &[set.channels], &floats(&set.normalisation.mean)))?;
@@ -44,7 +43,13 @@ pub fn npz(set: &Distilled) -> Result<Vec<u8>> {
     archive.finish()
 }
 
-fn floats(values: &[f32]) -> Vec<u8> {
+/// The classes of the images as i64, little endian.
+pub(super) fn labels(set: &Distilled) -> Vec<u8> {
+    set.labels.iter().flat_map(|&label| i64::from(label).to_le_bytes()).collect()
+}
+
+/// Numbers, little endian.
+pub(super) fn floats(values: &[f32]) -> Vec<u8> {
     values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 
