@@ -5,7 +5,9 @@
 
 use std::{fs, io::Cursor, path::Path, process::Command};
 
-use attar::data::{Distilled, FORMS, Form, Losses, Normalisation, Planes, Reading, Shows, Versions, read_train};
+use attar::data::{
+    Distilled, FORMS, Form, Losses, Normalisation, Planes, Reading, Shows, SoftLabels, Versions, read_train,
+};
 use attar::{Dataset, Settings};
 use pollster::block_on;
 use safetensors::SafeTensors;
@@ -152,4 +154,40 @@ fn numpy_reads_the_arrays() {
     assert_eq!(flat(&read["images"]), numbers(&set.images_u8()));
     assert_eq!(read["labels"], serde_json::json!(set.labels));
     assert_eq!((&read["classes"], &read["factor"]), (&serde_json::json!(set.classes), &1.into()));
+}
+
+#[test]
+fn loaders_give_what_networks_see() {
+    let hard = pictures(3);
+    let rows = hard.len();
+    let soft = SoftLabels::Images((0..rows).flat_map(|row| [0.25, 0.5, row as f32 / 64.0]).collect());
+    let floats = Planes::F32(hard.images_f32().into_owned());
+    for set in [&hard, &Distilled { soft: Some(soft), planes: floats, ..hard.clone() }] {
+        for (form, channels_last) in [("pytorch", false), ("keras", true), ("jax", true)] {
+            let root = tempfile::tempdir().unwrap();
+            write(form, set, root.path());
+            let line = "from out.load import *\nimages, labels = arrays()\nprint(json.dumps([images.shape, \
+                        images.ravel().tolist(), str(images.dtype), labels.tolist(), classes]))";
+            let Some(read) = python(root.path(), line) else { return };
+            let [n, c, h, w] = set.shape();
+            let shape = if channels_last { [n, h, w, c] } else { [n, c, h, w] };
+            assert_eq!((&read[0], &read[2]), (&serde_json::json!(shape), &"float32".into()), "{form}");
+            let pixels = set.images_f32();
+            let pixel = |at: usize| {
+                let (image, rest) = (at / (c * h * w), at % (c * h * w));
+                let at = if channels_last { rest % c * h * w + rest / c } else { rest };
+                (f64::from(pixels[image * c * h * w + at]) - 0.25) / 0.5
+            };
+            let values = read[1].as_array().unwrap();
+            assert!(values.iter().enumerate().all(|(at, value)| (value.as_f64().unwrap() - pixel(at)).abs() < 1e-6));
+            match &set.soft {
+                Some(soft) => {
+                    let rows: Vec<&[f32]> = soft.values().chunks(3).collect();
+                    assert_eq!(read[3], serde_json::json!(rows), "{form}");
+                }
+                None => assert_eq!(read[3], serde_json::json!(set.labels), "{form}"),
+            }
+            assert_eq!(read[4], serde_json::json!(set.classes), "{form}");
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{
-    folder, grid, idx, npz,
+    folder, grid, idx, loader, npz,
     place::{self, Entry},
     png, safetensors, zip,
 };
@@ -70,6 +70,24 @@ pub const FORMS: &[Form] = &[
         about: "The training half of a data set like MNIST, grey only",
         shows: Shows::Pictures,
         content: Content::Folder(idx::entries),
+    },
+    Form {
+        name: "pytorch",
+        about: "A folder of the arrays and a loader for PyTorch",
+        shows: Shows::Pictures,
+        content: Content::Folder(loader::pytorch),
+    },
+    Form {
+        name: "keras",
+        about: "A folder of the arrays and a loader for Keras",
+        shows: Shows::Pictures,
+        content: Content::Folder(loader::keras),
+    },
+    Form {
+        name: "jax",
+        about: "A folder of the arrays and a loader for JAX",
+        shows: Shows::Pictures,
+        content: Content::Folder(loader::jax),
     },
     Form {
         name: "png-grid",

@@ -10,6 +10,8 @@ mod form;
 #[cfg(not(target_arch = "wasm32"))]
 mod idx;
 #[cfg(not(target_arch = "wasm32"))]
+mod loader;
+#[cfg(not(target_arch = "wasm32"))]
 mod place;
 #[cfg(not(target_arch = "wasm32"))]
 mod png;
