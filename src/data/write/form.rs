@@ -91,7 +91,7 @@ pub const FORMS: &[Form] = &[
     },
     Form {
         name: "png-grid",
-        about: "One picture of all canvases",
+        about: "One picture of all canvases, with the names of the classes",
         shows: Shows::Canvases,
         content: Content::File(|set| png::of_picture(&grid::png_grid(set)?)),
     },

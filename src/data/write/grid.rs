@@ -1,5 +1,6 @@
 //! One picture of a whole distilled set.
 
+use super::lettering;
 use crate::{Error, Result, data::Distilled};
 
 /// Between images, in pixels of the picture.
@@ -7,6 +8,10 @@ const GUTTER: usize = 2;
 /// Between the blocks of two classes, and around all.
 const MARGIN: usize = 6;
 const BACKGROUND: u8 = 255;
+/// Of names.
+const INK: u8 = 40;
+/// Above the images of a class, for its name.
+const NAME: usize = lettering::HEIGHT + 4;
 /// Small images are enlarged to about this many pixels, ...
 const VISIBLE_SIDE: usize = 96;
 /// ... as long as the picture stays within this.
@@ -24,8 +29,9 @@ pub struct Picture {
     pub rgb: Vec<u8>,
 }
 
-/// Draws all images: one row a class where that gives a fair shape, else blocks of several rows, or several classes side
-/// by side. Small images are enlarged by whole numbers, without smoothing.
+/// Draws all images under the names of their classes: one row a class where that gives a fair shape, else blocks of several
+/// rows, or several classes side by side. Small images are enlarged by whole numbers, without smoothing. A name that is
+/// wider than its images is cut, and letters beyond Western European ones are `?`.
 ///
 /// # Errors
 /// [`Error::Data`] if the set does not pass [`Distilled::check`] or has neither 1 nor 3 channels, [`Error::Limit`] if the
@@ -42,12 +48,15 @@ pub fn png_grid(set: &Distilled) -> Result<Picture> {
     for (row, &label) in set.labels.iter().enumerate() {
         rows[label as usize].push(row);
     }
-    rows.retain(|class| !class.is_empty());
-    let layout = Layout::new(rows.len(), rows.iter().map(Vec::len).max().unwrap_or(0), set.height, set.width);
+    let rows: Vec<(&str, Vec<usize>)> =
+        set.classes.iter().map(String::as_str).zip(rows).filter(|(_, rows)| !rows.is_empty()).collect();
+    let most = rows.iter().map(|(_, rows)| rows.len()).max().unwrap_or(0);
+    let layout = Layout::new(rows.len(), most, set.height, set.width);
     let mut picture = layout.blank()?;
     let pixels = set.images_u8();
     let images: Vec<&[u8]> = pixels.chunks_exact(set.channels * set.height * set.width).collect();
-    for (class, rows) in rows.iter().enumerate() {
+    for (class, (name, rows)) in rows.iter().enumerate() {
+        layout.letter(&mut picture, name, class);
         for (index, &row) in rows.iter().enumerate() {
             layout.draw(&mut picture, images[row], class, index);
         }
@@ -102,8 +111,9 @@ impl Layout {
             let step = side * self.scale + GUTTER;
             (step * cells - GUTTER + gap).saturating_mul(block).saturating_add(MARGIN + step * cell)
         };
+        let names = NAME.saturating_mul(class / self.across + 1);
         (
-            along(class / self.across, self.lines, index / self.columns, self.height),
+            along(class / self.across, self.lines, index / self.columns, self.height).saturating_add(names),
             along(class % self.across, self.columns, index % self.columns, self.width),
         )
     }
@@ -116,6 +126,18 @@ impl Layout {
             return Err(Error::Limit { what, needs: pixels, has: MOST_PIXELS });
         }
         Ok(Picture { width: width as u32, height: height as u32, rgb: vec![BACKGROUND; height * width * 3] })
+    }
+
+    /// Writes a name above the images of its class.
+    fn letter(&self, picture: &mut Picture, name: &str, class: usize) {
+        let (top, left) = self.corner(class, 0);
+        let width = self.columns * (self.width * self.scale + GUTTER) - GUTTER;
+        for (x, column) in lettering::line(name, width).into_iter().enumerate() {
+            for y in (0..lettering::HEIGHT).filter(|y| column >> y & 1 == 1) {
+                let at = ((top - lettering::HEIGHT - 1 + y) * picture.width as usize + left + x) * 3;
+                picture.rgb[at..at + 3].fill(INK);
+            }
+        }
     }
 
     /// Draws an image, `[c, h, w]`.

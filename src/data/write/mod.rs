@@ -1,6 +1,7 @@
 //! Ways out of the container: one file a format, and one list of them, [`FORMS`]. What needs a file system is native only.
 
 mod grid;
+mod lettering;
 mod npz;
 
 #[cfg(not(target_arch = "wasm32"))]
