@@ -1,7 +1,7 @@
 //! Trains a plain candle-nn network, with its own automatic differentiation, on a distilled set. Whatever trains on images
-//! does; of Attar it needs the pixels, unpacked if a canvas holds several pictures.
+//! does; of Attar it needs the pictures as tensors, which [`Distilled::to_candle`] gives.
 //!
-//!     cargo run --release --example train_candle -- out/some-run/distilled.attar path/to/test-images
+//!     cargo run --release --features candle --example train_candle -- out/some-run/distilled.attar path/to/test-images
 //!
 //! Without arguments it makes a set of its own of the embedded sample, in a minute or so.
 
@@ -44,14 +44,6 @@ async fn sets() -> Result<(Distilled, Dataset)> {
     Ok((run.finish().await?, sample.test))
 }
 
-/// Images as networks see them, `[n, c, h, w]`: by mean and deviation of the real training images.
-fn normalised(values: Vec<f32>, set: &Distilled) -> CandleResult<Tensor> {
-    let [_, c, h, w] = set.shape();
-    let own = |values: &[f32]| Tensor::from_slice(values, (1, c, 1, 1), &Device::Cpu);
-    let images = Tensor::from_vec(values, ((), c, h, w), &Device::Cpu)?;
-    images.broadcast_sub(&own(&set.normalisation.mean)?)?.broadcast_div(&own(&set.normalisation.std)?)
-}
-
 /// Three blocks of convolution, instance norm, ReLU and average pooling, then a linear classifier.
 fn network(vars: &VarMap, set: &Distilled) -> Result<impl Fn(&Tensor) -> CandleResult<Tensor>> {
     let vars = VarBuilder::from_varmap(vars, DType::F32, &Device::Cpu);
@@ -75,14 +67,13 @@ fn network(vars: &VarMap, set: &Distilled) -> Result<impl Fn(&Tensor) -> CandleR
 fn main() -> Result<()> {
     let (set, test) = pollster::block_on(sets())?;
     let pictures = pollster::block_on(set.unpacked())?;
-    let (values, classes) = (pictures.images_f32().into_owned(), pictures.labels);
-    let (images, labels) = (normalised(values, &set)?, Tensor::new(&classes[..], &Device::Cpu)?);
+    let (images, labels) = pictures.to_candle(&Device::Cpu)?;
     let vars = VarMap::new();
     let forward = network(&vars, &set)?;
     let mut optimiser = AdamW::new_lr(vars.all_vars(), RATE)?;
     for epoch in 0..EPOCHS {
         optimiser.set_learning_rate(RATE * (1.0 - epoch as f64 / EPOCHS as f64));
-        for rows in Draws::new(1, 0, epoch as u32).permutation(classes.len()).chunks(BATCH) {
+        for rows in Draws::new(1, 0, epoch as u32).permutation(pictures.len()).chunks(BATCH) {
             let rows = Tensor::new(rows, &Device::Cpu)?;
             let [images, labels] = [&images, &labels].map(|all| all.index_select(&rows, 0));
             optimiser.backward_step(&cross_entropy(&forward(&images?)?, &labels?)?)?;
@@ -94,13 +85,13 @@ fn main() -> Result<()> {
 }
 
 /// The share of real images that the network knows.
-fn accuracy(forward: impl Fn(&Tensor) -> CandleResult<Tensor>, set: &Distilled, test: &Dataset) -> CandleResult<f64> {
+fn accuracy(forward: impl Fn(&Tensor) -> CandleResult<Tensor>, set: &Distilled, test: &Dataset) -> Result<f64> {
+    let (images, labels) = test.to_candle(&set.normalisation, &Device::Cpu)?;
     let mut right = 0;
-    let images = test.images().pixels().chunks(BATCH * test.images().image_bytes());
-    for (pixels, labels) in images.zip(test.labels().chunks(BATCH)) {
-        let images = normalised(pixels.iter().map(|&pixel| f32::from(pixel) / 255.0).collect(), set)?;
-        let said = forward(&images)?.argmax(1)?.to_vec1::<u32>()?;
-        right += said.iter().zip(labels).filter(|(said, label)| said == label).count();
+    for start in (0..test.len()).step_by(BATCH) {
+        let [images, labels] = [&images, &labels].map(|all| all.narrow(0, start, BATCH.min(test.len() - start)));
+        let said = forward(&images?)?.argmax(1)?.to_vec1::<u32>()?;
+        right += said.iter().zip(labels?.to_vec1::<u32>()?).filter(|(said, label)| *said == label).count();
     }
     Ok(right as f64 / test.len() as f64)
 }

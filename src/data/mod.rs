@@ -12,6 +12,8 @@ mod losses;
 mod read;
 mod resize;
 mod source;
+#[cfg(feature = "candle")]
+mod tensors;
 mod write;
 
 #[cfg(not(target_arch = "wasm32"))]

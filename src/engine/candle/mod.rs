@@ -88,7 +88,7 @@ impl CandleEngine {
 }
 
 /// candle's error as one of ours. `bytes` is what was being made when it happened.
-fn failure(engine: &str, bytes: u64, error: &candle_core::Error) -> Error {
+pub(crate) fn failure(engine: &str, bytes: u64, error: &candle_core::Error) -> Error {
     let text = error.to_string();
     // With RUST_BACKTRACE set, candle appends a backtrace to what it displays.
     let message = text.lines().next().unwrap_or_default().to_owned();
