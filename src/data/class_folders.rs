@@ -13,10 +13,7 @@ use std::collections::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::{
-    files,
-    read::{Folder, is_of_a_system},
-};
+use super::read::{Folder, is_of_a_system};
 
 /// The name of the manifest's file.
 pub(super) const MANIFEST: &str = "classes.json";
