@@ -43,7 +43,7 @@ export async function offerResumption(store: Store, resumption: Resumption): Pro
           () => act(async () => resumption.onContinue(await loadStart(store, saved), await store.images("test"))),
           { class: "primary", id: "resume-continue" },
         );
-  const discard = button("Discard it", () => act(() => store.clear()), { id: "resume-discard" });
+  const discard = button("Discard it", () => act(() => store.discard(saved)), { id: "resume-discard" });
   place.replaceChildren(
     make("h2", { tabindex: "-1" }, title(saved, stage)),
     make("p", {}, description(saved, stage)),

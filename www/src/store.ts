@@ -30,6 +30,8 @@ interface Header extends Omit<LabelledImages, "pixels"> {
 const CHUNK = 2 << 20;
 const DATABASE = "attar";
 const TABLE = "run";
+/** In the storage that answers at once: when the run began that was discarded, until it is cleared. */
+const DISCARDED = "attar.discarded";
 /** Changes when what is stored changes its shape; what older versions stored is dropped. */
 const VERSION = 1;
 
@@ -109,8 +111,9 @@ export class Store {
     ]);
   }
 
-  run(): Promise<SavedRun | undefined> {
-    return this.#get<SavedRun>("run");
+  async run(): Promise<SavedRun | undefined> {
+    const run = await this.#get<SavedRun>("run");
+    return run && localStorage.getItem(DISCARDED) === String(run.started) ? undefined : run;
   }
 
   lastCheckpoint(): Promise<Uint8Array | undefined> {
@@ -135,8 +138,15 @@ export class Store {
     return { ...rest, pixels };
   }
 
-  clear(): Promise<void> {
-    return this.#change((table) => table.clear());
+  /** Clears a run for good: a page that goes away in the next instant may take its transaction with it. */
+  discard(run: SavedRun): Promise<void> {
+    localStorage.setItem(DISCARDED, String(run.started));
+    return this.clear();
+  }
+
+  async clear(): Promise<void> {
+    await this.#change((table) => table.clear());
+    localStorage.removeItem(DISCARDED);
   }
 
   async #putImages(part: "train" | "test", { pixels, ...rest }: LabelledImages): Promise<void> {

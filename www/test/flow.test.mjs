@@ -191,8 +191,14 @@ step("a finished run is offered after a reload, and can be discarded", async () 
   await page.waitForSelector("#result-grid canvas");
   await page.click("#judgement-stop");
   await page.reload();
-  await page.click("#resume-discard");
-  await page.reload();
+  await page.waitForSelector("#resume-discard");
+  // In one task, so that nothing that the click has begun can end before the page goes away.
+  const loaded = page.waitForEvent("load");
+  await page.evaluate(() => {
+    document.querySelector("#resume-discard").click();
+    location.reload();
+  });
+  await loaded;
   await page.waitForSelector("html[data-ready]");
   assert.equal(await page.isVisible("#resume"), false);
 });
