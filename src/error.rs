@@ -39,6 +39,9 @@ pub enum Error {
     /// The operating system refused; `path` is the file or folder.
     #[error("{path}: {message}")]
     Io { path: String, message: String },
+    /// Somebody asked for the end, and nothing has changed.
+    #[error("stopped before the images were read")]
+    Stopped,
     /// An engine's own library failed in a way that the caller cannot mend.
     #[error("engine {engine}: {message}")]
     Engine { engine: String, message: String },

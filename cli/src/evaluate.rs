@@ -22,6 +22,7 @@ use crate::{
     console::Console,
     failure::{Failure, Result},
     progress::{Goal, Meter},
+    reading::watched,
     real::RealImages,
     report::{Accuracies, EvaluateReport, Figure, Sizes},
     run_dir::Measured,
@@ -34,7 +35,9 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<()> {
     let seed = args.seed.unwrap_or(set.seed);
     let recipe = changed_recipe(args, &set)?;
     let protocol = protocol(&recipe)?;
-    let real = RealImages::read(&args.test, args.train.as_ref(), &args.reading, &[(&args.file, &set)])?;
+    let real = watched(console, &signals, |pulse| {
+        RealImages::read(&args.test, args.train.as_ref(), &args.reading, pulse, &[(&args.file, &set)])
+    })?;
     console.notes(&real.notes);
     let train = real.train.as_ref().filter(|_| args.train.is_some());
     let baselines = train.map(|train| Baselines::of_file(train, &set, seed)).transpose()?;

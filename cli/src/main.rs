@@ -18,6 +18,7 @@ mod inspect;
 mod kept;
 mod pool;
 mod progress;
+mod reading;
 mod real;
 mod report;
 mod run_dir;

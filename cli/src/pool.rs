@@ -16,7 +16,7 @@ use std::{
 
 use attar::{
     Error, Result as LibraryResult,
-    data::write_atomic,
+    data::{Reading, write_atomic},
     engine,
     pool::{PoolCheckpoint, PoolRun},
 };
@@ -31,6 +31,7 @@ use crate::{
     inspect::file_size,
     kept::{Kept, Newest},
     progress::{Goal, Meter},
+    reading::watched,
     run_dir::{DEFAULT_PARENT, first_free, unwritable},
     signals::Signals,
     source,
@@ -56,8 +57,10 @@ pub fn run(args: &PoolArgs, console: &Console) -> Result<()> {
         recipe = args.recipe.resolve_by(&[], false, begun.seed())?;
     }
     let engine = block_on(engine::open(&args.engine))?;
-    let reading = args.source.read_as().reading(recipe.seed);
-    let images = args.source.name().read(args.source.test.as_ref(), &reading)?;
+    let images = watched(console, &signals, |pulse| {
+        let reading = Reading { pulse: pulse.clone(), ..args.source.read_as().reading(recipe.seed) };
+        args.source.name().read(args.source.test.as_ref(), &reading)
+    })?;
     source::tell(&images, console);
     let (engine_name, start) = (engine.name().to_string(), Instant::now());
     let mut training = match &begun {

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use attar::{Dataset, Distilled, Error, Result, Source, data::Reading};
+use attar::{
+    Dataset, Distilled, Error, Result, Source,
+    data::{Pulse, Reading},
+};
 
 use crate::{args::ReadArgs, source::SourceName};
 
@@ -31,10 +34,11 @@ impl RealImages {
         test: &SourceName,
         train: Option<&SourceName>,
         reading: &ReadArgs,
+        pulse: &Pulse,
         sets: &[Named<'_>],
     ) -> Result<RealImages> {
         let (_, first) = sets[0];
-        let sources = Sources { reading, sets };
+        let sources = Sources { reading, pulse, sets };
         let read_test = || test.read_test(&sources.reading(first), (first.channels, first.height, first.width));
         let mut notes = Vec::new();
         let (test_images, train_images) = match train {
@@ -78,13 +82,15 @@ impl RealImages {
 /// How sources are read for these sets.
 struct Sources<'a> {
     reading: &'a ReadArgs,
+    pulse: &'a Pulse,
     sets: &'a [Named<'a>],
 }
 
 impl Sources<'_> {
     /// As a run of this set's seed and size reads.
     fn reading(&self, set: &Distilled) -> Reading {
-        self.reading.read_as((set.height == set.width).then_some(set.height)).reading(set.seed)
+        let read_as = self.reading.read_as((set.height == set.width).then_some(set.height));
+        Reading { pulse: self.pulse.clone(), ..read_as.reading(set.seed) }
     }
 
     fn halves(&self, source: &SourceName, set: &Distilled) -> Result<Source> {

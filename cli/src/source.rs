@@ -41,7 +41,7 @@ impl ReadAs {
     /// `seed` chooses what is held out of a folder that has no test half of its own.
     pub fn reading(&self, seed: u64) -> Reading {
         let unreadable = if self.skip_unreadable { Unreadable::Skip } else { Unreadable::Refuse };
-        Reading { size: self.size, fit: self.fit, seed, unreadable, memory: self.memory }
+        Reading { size: self.size, fit: self.fit, seed, unreadable, memory: self.memory, ..Reading::default() }
     }
 }
 

@@ -56,6 +56,22 @@ fn a_killed_run_goes_on_from_its_newest_whole_state() {
     assert!(place.read("x/distilled.attar") == place.read("whole/distilled.attar"));
 }
 
+/// While images are read, which may take long, an interrupt ends the work at once, and how far it is is told.
+#[test]
+fn reading_is_watched_and_can_be_interrupted() {
+    let place = Place::with_toy();
+    let picture = image::GrayImage::from_fn(2500, 2500, |x, y| image::Luma([(x * y % 251) as u8]));
+    picture.save(place.path("toy/down/large.png")).unwrap();
+    for number in 0..40 {
+        std::fs::copy(place.path("toy/down/large.png"), place.path(format!("toy/across/{number}.png"))).unwrap();
+    }
+    let line = [&["distill", "toy", "--out=x"], TINY].concat();
+    let ran = place.interrupt(&line, "INT", "reading files: ");
+    is_interrupted(&ran, "interrupted: the images were not read, and nothing was begun");
+    assert!(ran.stderr.contains("of 47"), "{ran:?}");
+    assert!(!place.path("x").exists());
+}
+
 /// `nohup` has hang-ups ignored, and means it.
 #[test]
 fn a_hang_up_that_is_to_be_ignored_is() {

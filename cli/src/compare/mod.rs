@@ -27,6 +27,7 @@ use crate::{
     console::Console,
     evaluate::{judged_by, protocol},
     failure::{Failure, Result},
+    reading::watched,
     real::RealImages,
     run_dir::refuse_taken,
     signals::Signals,
@@ -42,7 +43,9 @@ pub fn run(args: &CompareArgs, console: &Console) -> Result<()> {
     let recipe = common_recipe(args, &entries)?;
     let networks = networks(args, &recipe, &entries[0].set)?;
     let named: Vec<_> = entries.iter().map(|entry| (entry.path.as_path(), &entry.set)).collect();
-    let real = RealImages::read(&args.test, args.train.as_ref(), &args.reading, &named)?;
+    let real = watched(console, &signals, |pulse| {
+        RealImages::read(&args.test, args.train.as_ref(), &args.reading, pulse, &named)
+    })?;
     console.notes(&real.notes);
     if real.train.is_none() {
         console.note("no real training images are known to compare with: give some with --train");

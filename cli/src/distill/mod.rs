@@ -19,6 +19,7 @@ use std::{
 
 use attar::{
     Distillation, Distilled, Error, Pool, Protocol, Source,
+    data::Reading,
     engine::{self, Engine},
     run::Changes,
 };
@@ -33,6 +34,7 @@ use crate::{
     failure::{Failure, Result},
     inspect::file_size,
     kept::Newest,
+    reading::watched,
     report::{Accuracies, Bytes, DistillReport, Seconds, Sizes},
     run_dir::{Fingerprints, RunDir, RunFile, Spent, Stage},
     signals::Signals,
@@ -114,7 +116,10 @@ impl<'a> Room<'a> {
         let pool = run.pool.as_deref().map(read_pool).transpose()?;
         let engine = block_on(engine::open(&run.engine))?;
         run.engine = engine.name().into();
-        let source = run.source.read(run.test.as_ref(), &run.reading.reading(run.recipe.seed))?;
+        let source = watched(console, signals, |pulse| {
+            let reading = Reading { pulse: pulse.clone(), ..run.reading.reading(run.recipe.seed) };
+            run.source.read(run.test.as_ref(), &reading)
+        })?;
         source::tell(&source, console);
         let found = Fingerprints::of(&source);
         if let Some(known) = &run.images {

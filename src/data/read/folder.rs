@@ -50,7 +50,7 @@ pub(super) fn read_test(folder: &Folder, reading: &Reading, channels: usize, siz
     let form = Form { channels, height: size.0, width: size.1, fit: reading.fit };
     let files = Files::new(&folder.name, test.unwrap_or(train));
     let budget = Budget::new(reading.memory);
-    let decoded = files.decode(&form, &budget, reading.unreadable)?;
+    let decoded = files.decode(&form, &budget, reading)?;
     Ok(files.half(decoded, &form)?.after(notes))
 }
 
@@ -91,7 +91,7 @@ impl Files {
         };
         let mut form = Form::of(&sample, reading);
         loop {
-            let decode = |half: &Files| half.decode(&form, &budget, reading.unreadable);
+            let decode = |half: &Files| half.decode(&form, &budget, reading);
             let decoded: Vec<Decoded> = halves().map(decode).collect::<Result<_>>()?;
             let seen: Vec<Seen> = decoded.iter().flat_map(|half| half.seen.iter().flatten().copied()).collect();
             let found = Form::of(&seen, reading);
@@ -106,18 +106,23 @@ impl Files {
         }
     }
 
-    fn decode(&self, form: &Form, budget: &Budget, unreadable: Unreadable) -> Result<Decoded> {
+    fn decode(&self, form: &Form, budget: &Budget, reading: &Reading) -> Result<Decoded> {
+        reading.pulse.expect(self.files.len());
         let image_bytes = form.channels * form.height * form.width;
         let mut pixels = zeros(self.files.len(), image_bytes)?;
         let decode = |(planes, (file, _)): (&mut [u8], &(File, u32))| {
+            reading.pulse.check().map_err(|error| error.to_string())?;
             let _held = budget.hold(file.needs());
             let bytes = file.content(budget.most_held()).map_err(|error| error.to_string())?;
-            picture::decode(&bytes, form, budget, planes).map_err(|why| format!("{} {why}", file.path.display()))
+            let decoded = picture::decode(&bytes, form, budget, planes);
+            reading.pulse.count();
+            decoded.map_err(|why| format!("{} {why}", file.path.display()))
         };
         let results: Vec<Result<Seen, String>> =
             pixels.par_chunks_exact_mut(image_bytes).zip(&self.files).map(decode).collect();
+        reading.pulse.check()?;
         let skipped: Vec<String> = results.iter().filter_map(|result| result.as_ref().err().cloned()).collect();
-        if unreadable == Unreadable::Refuse && !skipped.is_empty() {
+        if reading.unreadable == Unreadable::Refuse && !skipped.is_empty() {
             return Err(refusal(&skipped, self.files.len()));
         }
         let seen: Vec<Option<Seen>> = results.into_iter().map(Result::ok).collect();

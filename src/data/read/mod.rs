@@ -34,6 +34,8 @@ mod picture;
 #[cfg(not(target_arch = "wasm32"))]
 mod place;
 #[cfg(not(target_arch = "wasm32"))]
+mod pulse;
+#[cfg(not(target_arch = "wasm32"))]
 mod safetensors;
 #[cfg(not(target_arch = "wasm32"))]
 mod tree;
@@ -43,5 +45,7 @@ pub use idx::{IdxFiles, from_idx_bytes};
 pub use kinds::{SOURCE_KINDS, SourceKind};
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::{Half, Reading, Unreadable, read_source, read_test, read_train};
+#[cfg(not(target_arch = "wasm32"))]
+pub use pulse::Pulse;
 #[cfg(not(target_arch = "wasm32"))]
 pub(super) use tree::{Folder, is_of_a_system};

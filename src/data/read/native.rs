@@ -5,7 +5,9 @@ use std::path::Path;
 use super::{
     archive,
     arrays::{self, Arrays},
-    cifar, folder, idx_folder, kinds, named, safetensors,
+    cifar, folder, idx_folder, kinds, named,
+    pulse::Pulse,
+    safetensors,
     tree::{Folder, stem},
 };
 use crate::{
@@ -35,11 +37,20 @@ pub struct Reading {
     pub unreadable: Unreadable,
     /// Bytes that decoding may need at once, over all threads, beside the images that are kept.
     pub memory: u64,
+    /// How far it is.
+    pub pulse: Pulse,
 }
 
 impl Default for Reading {
     fn default() -> Reading {
-        Reading { size: None, fit: Fit::Crop, seed: 0, unreadable: Unreadable::Refuse, memory: 2 << 30 }
+        Reading {
+            size: None,
+            fit: Fit::Crop,
+            seed: 0,
+            unreadable: Unreadable::Refuse,
+            memory: 2 << 30,
+            pulse: Pulse::default(),
+        }
     }
 }
 
