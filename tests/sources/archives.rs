@@ -46,7 +46,7 @@ fn png(index: usize) -> Vec<u8> {
 }
 
 /// Everything under a folder, with a `/` behind the names of folders.
-fn entries(root: &Path) -> Vec<Entry> {
+pub fn entries(root: &Path) -> Vec<Entry> {
     let mut found = Vec::new();
     let mut open: Vec<PathBuf> = vec![root.into()];
     while let Some(folder) = open.pop() {

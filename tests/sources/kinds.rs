@@ -38,6 +38,11 @@ fn make_one(kind: &str, root: &Path, example: &str) -> std::path::PathBuf {
             fs::write(&file, arrays::small_safetensors()).unwrap();
             file
         }
+        "tables" => {
+            make(root, "*4");
+            fs::write(&file, "path,label\n0.png,cat\n1.png,dog\n2.png,cat\n3.png,dog\n").unwrap();
+            file
+        }
         _ => panic!("no test makes {kind}"),
     }
 }

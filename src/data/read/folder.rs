@@ -1,13 +1,15 @@
-//! Image folders: one sub-folder a class, its name the class's name.
+//! Pictures in files, which a layout has sorted into classes, and the data sets that they become.
+
+use std::path::PathBuf;
 
 use rayon::prelude::*;
 
 use super::{
     Half, Reading, Unreadable,
     budget::Budget,
-    layout::{self, Class, Layout, few},
+    layout::{Class, Layout, few},
     picture::{self, Form, Seen},
-    tree::{File, Folder},
+    tree::File,
 };
 use crate::data::{
     dataset::{Dataset, Images},
@@ -20,46 +22,52 @@ const LARGEST_KEPT: u32 = 64;
 /// Files whose headers are looked at to foresee the form of all.
 const SAMPLE: usize = 64;
 
-/// Both halves of a folder; see [`read_source`](super::read_source).
-pub(super) fn read(folder: &Folder, reading: &Reading) -> Result<Source> {
-    let Layout { train, test, divided, mut notes } = layout::of(folder)?;
+/// Pictures in files, and what to call their source.
+pub(super) struct Pictures {
+    pub name: String,
+    pub path: PathBuf,
+    pub layout: Layout,
+}
+
+/// Both halves; see [`read_source`](super::read_source).
+pub(super) fn read(pictures: &Pictures, reading: &Reading) -> Result<Source> {
+    let Layout { train, test, divided, notes } = &pictures.layout;
+    let (mut notes, path) = (notes.clone(), pictures.path.display());
+    let train = Files::new(&pictures.name, train);
     let Some(test) = test else {
-        if divided {
-            let path = folder.path.display();
+        if *divided {
             notes.push(format!("{path} has no test half with class folders: a tenth of each class is held out"));
         }
-        let (whole, _) = Files::new(&folder.name, train).decode_together(None, reading)?;
+        let (whole, _) = train.decode_together(None, reading)?;
         return whole.after(notes).divided(reading.seed);
     };
-    let test = Files::new(&folder.name, test);
-    let (train, test) = Files::new(&folder.name, train).decode_together(Some(&test), reading)?;
-    let test = test.ok_or_else(|| Error::Data(format!("{} has no test images", folder.path.display())))?;
+    let (train, test) = train.decode_together(Some(&Files::new(&pictures.name, test)), reading)?;
+    let test = test.ok_or_else(|| Error::Data(format!("{path} has no test images")))?;
     train.after(notes).with_test(test)
 }
 
 /// All pictures to train on; see [`read_train`](super::read_train).
-pub(super) fn read_train(folder: &Folder, reading: &Reading) -> Result<Half> {
-    let Layout { train, notes, .. } = layout::of(folder)?;
-    let (half, _) = Files::new(&folder.name, train).decode_together(None, reading)?;
-    Ok(half.after(notes))
+pub(super) fn read_train(pictures: &Pictures, reading: &Reading) -> Result<Half> {
+    let (half, _) = Files::new(&pictures.name, &pictures.layout.train).decode_together(None, reading)?;
+    Ok(half.after(pictures.layout.notes.clone()))
 }
 
-/// The test half of a folder, or all of it; see [`read_test`](super::read_test).
-pub(super) fn read_test(folder: &Folder, reading: &Reading, channels: usize, size: (usize, usize)) -> Result<Half> {
-    let Layout { train, test, notes, .. } = layout::of(folder)?;
+/// The test half, or all pictures; see [`read_test`](super::read_test).
+pub(super) fn read_test(pictures: &Pictures, reading: &Reading, channels: usize, size: (usize, usize)) -> Result<Half> {
+    let Layout { train, test, notes, .. } = &pictures.layout;
     let form = Form { channels, height: size.0, width: size.1, fit: reading.fit };
-    let files = Files::new(&folder.name, test.unwrap_or(train));
+    let files = Files::new(&pictures.name, test.as_ref().unwrap_or(train));
     let budget = Budget::new(reading.memory);
     let decoded = files.decode(&form, &budget, reading)?;
-    Ok(files.half(decoded, &form)?.after(notes))
+    Ok(files.half(decoded, &form)?.after(notes.clone()))
 }
 
 /// The files of a half.
-struct Files {
+struct Files<'a> {
     /// Of the source.
-    name: String,
+    name: &'a str,
     classes: Vec<String>,
-    files: Vec<(File, u32)>,
+    files: Vec<(&'a File, u32)>,
 }
 
 /// What became of the files of a half: pixels of those that could be read, in order.
@@ -69,29 +77,29 @@ struct Decoded {
     skipped: Vec<String>,
 }
 
-impl Files {
-    fn new(name: &str, classes: Vec<Class>) -> Files {
-        let mut all = Files { name: name.into(), classes: Vec::new(), files: Vec::new() };
+impl<'a> Files<'a> {
+    fn new(name: &'a str, classes: &'a [Class]) -> Files<'a> {
+        let mut all = Files { name, classes: Vec::new(), files: Vec::new() };
         for (label, class) in (0..).zip(classes) {
-            all.classes.push(class.name);
-            all.files.extend(class.files.into_iter().map(|file| (file, label)));
+            all.classes.push(class.name.clone());
+            all.files.extend(class.files.iter().map(|file| (file, label)));
         }
         all
     }
 
     /// Decodes both halves to one form, which follows from all pictures. It is foreseen from a few, so that each file is
     /// decoded once unless those mislead.
-    fn decode_together(&self, test: Option<&Files>, reading: &Reading) -> Result<(Half, Option<Half>)> {
+    fn decode_together(&self, test: Option<&Files<'_>>, reading: &Reading) -> Result<(Half, Option<Half>)> {
         let budget = Budget::new(reading.memory);
         let halves = || std::iter::once(self).chain(test);
         let sample: Vec<Seen> = {
-            let all: Vec<&File> = halves().flat_map(|half| half.files.iter().map(|(file, _)| file)).collect();
+            let all: Vec<&File> = halves().flat_map(|half| half.files.iter().map(|&(file, _)| file)).collect();
             let step = all.len().div_ceil(SAMPLE).max(1);
             all.par_iter().step_by(step).filter_map(|file| look(file, &budget)).collect()
         };
         let mut form = Form::of(&sample, reading);
         loop {
-            let decode = |half: &Files| half.decode(&form, &budget, reading);
+            let decode = |half: &Files<'_>| half.decode(&form, &budget, reading);
             let decoded: Vec<Decoded> = halves().map(decode).collect::<Result<_>>()?;
             let seen: Vec<Seen> = decoded.iter().flat_map(|half| half.seen.iter().flatten().copied()).collect();
             let found = Form::of(&seen, reading);
@@ -110,7 +118,7 @@ impl Files {
         reading.pulse.expect(self.files.len());
         let image_bytes = form.channels * form.height * form.width;
         let mut pixels = zeros(self.files.len(), image_bytes)?;
-        let decode = |(planes, (file, _)): (&mut [u8], &(File, u32))| {
+        let decode = |(planes, (file, _)): (&mut [u8], &(&File, u32))| {
             reading.pulse.check().map_err(|error| error.to_string())?;
             let _held = budget.hold(file.needs());
             let bytes = file.content(budget.most_held()).map_err(|error| error.to_string())?;
@@ -151,7 +159,7 @@ impl Files {
         let images = Images::new(form.channels, form.height, form.width, pixels)?;
         let set = Dataset::new(self.classes.clone(), images, labels)?;
         let bytes = self.files.iter().map(|(file, _)| file.bytes).sum();
-        Ok(Half { set, name: self.name.clone(), bytes, notes, skipped })
+        Ok(Half { set, name: self.name.into(), bytes, notes, skipped })
     }
 }
 

@@ -82,8 +82,12 @@ const ENDINGS: [(&[&str], &str, Fate); 17] = [
     (&["tfrecord", "tfrecords"], "a TFRecord file", AS_PNG),
     (&["lmdb", "mdb"], "an LMDB database", AS_PNG),
     (&["bin"], "a binary file, called like none of CIFAR's", AS_PNG),
-    (&["csv", "tsv"], "a table", Fate::Unread("sort the images that it lists into one folder a class")),
-    (&["jsonl", "json"], "a list", Fate::Unread("sort the images that it lists into one folder a class")),
+    (
+        &["csv", "tsv", "jsonl", "ndjson"],
+        "a table without the columns path and label",
+        Fate::Unread("call them so, with paths relative to the table, and put the images beside it"),
+    ),
+    (&["json"], "a list", Fate::Unread("sort the images that it lists into one folder a class")),
     (
         &["attar"],
         "a distilled set",

@@ -38,6 +38,8 @@ mod pulse;
 #[cfg(not(target_arch = "wasm32"))]
 mod safetensors;
 #[cfg(not(target_arch = "wasm32"))]
+mod table;
+#[cfg(not(target_arch = "wasm32"))]
 mod tree;
 
 pub use idx::{IdxFiles, from_idx_bytes};

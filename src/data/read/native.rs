@@ -5,9 +5,11 @@ use std::path::Path;
 use super::{
     archive,
     arrays::{self, Arrays},
-    cifar, folder, idx_folder, kinds, named,
+    cifar,
+    folder::{self, Pictures},
+    idx_folder, kinds, layout, named,
     pulse::Pulse,
-    safetensors,
+    safetensors, table,
     tree::{Folder, stem},
 };
 use crate::{
@@ -160,7 +162,7 @@ pub fn read_test(path: &Path, reading: &Reading, channels: usize, height: usize,
 /// A source of a kind that is read.
 enum Found {
     Arrays(Box<dyn Arrays>),
-    Pictures(Folder),
+    Pictures(Pictures),
 }
 
 /// What a path holds, and how to read it with the memory that is left.
@@ -174,29 +176,46 @@ fn find(path: &Path, reading: &Reading) -> Result<(Found, Reading)> {
         return Err(kinds::no_source(path));
     } else if let Some(archive) = archive::open(path, reading.memory)? {
         (archive.folder, archive.memory)
-    } else if safetensors::is_one(path)? {
-        let found = named::in_safetensors(path, stem(&files::name(path)))?;
-        return Ok((Found::Arrays(Box::new(found)), reading.clone()));
     } else {
-        return Err(kinds::no_source(path));
+        return Ok((in_file(path, reading)?, reading.clone()));
     };
-    Ok((in_folder(folder)?, Reading { memory: reading.memory - used, ..reading.clone() }))
+    let reading = Reading { memory: reading.memory - used, ..reading.clone() };
+    Ok((in_folder(folder, &reading)?, reading))
+}
+
+/// What a file holds that is no archive.
+fn in_file(path: &Path, reading: &Reading) -> Result<Found> {
+    let name = stem(&files::name(path));
+    if safetensors::is_one(path)? {
+        return Ok(Found::Arrays(Box::new(named::in_safetensors(path, name)?)));
+    }
+    let table = table::given(path)?.ok_or_else(|| kinds::no_source(path))?;
+    let layout = table::layout(&[table], reading)?;
+    Ok(Found::Pictures(Pictures { name, path: path.to_path_buf(), layout }))
 }
 
 /// What a folder or an archive holds.
-fn in_folder(folder: Folder) -> Result<Found> {
+fn in_folder(folder: Folder, reading: &Reading) -> Result<Found> {
     if let Some(found) = idx_folder::find(&folder)? {
         return Ok(Found::Arrays(Box::new(found)));
     }
-    if folder.has_pictures() {
-        return Ok(Found::Pictures(folder));
-    }
-    if let Some(found) = cifar::find(&folder)? {
+    let has_pictures = folder.has_pictures();
+    if !has_pictures && let Some(found) = cifar::find(&folder)? {
         return Ok(Found::Arrays(Box::new(found)));
     }
-    if let Some(found) = named::find(&folder)? {
+    if !has_pictures && let Some(found) = named::find(&folder)? {
         return Ok(Found::Arrays(Box::new(found)));
     }
-    kinds::refuse_unread(&folder)?;
-    Ok(Found::Pictures(folder))
+    // Class folders say more than a table beside them, which may be of anything.
+    let layout = match layout::of(&folder) {
+        Ok(layout) if has_pictures && layout.train.len() > 1 => layout,
+        sorted => match &table::find(&folder, reading)[..] {
+            [] => {
+                kinds::refuse_unread(&folder)?;
+                sorted?
+            }
+            tables => table::layout(tables, reading)?,
+        },
+    };
+    Ok(Found::Pictures(Pictures { name: folder.name, path: folder.path, layout }))
 }

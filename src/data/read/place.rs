@@ -19,6 +19,8 @@ pub(super) enum Place {
     Span(Span),
     /// Unpacked already.
     Memory(Arc<Vec<u8>>),
+    /// Nowhere, though this table lists it.
+    Missing(Arc<Path>),
 }
 
 /// A part of an archive that is read by itself.
@@ -46,7 +48,7 @@ impl File {
             Place::Disk => self.bytes,
             Place::Span(span) if span.packing == Packing::Deflate => self.bytes.saturating_add(span.packed),
             Place::Span(_) => self.bytes,
-            Place::Memory(_) => 0,
+            Place::Memory(_) | Place::Missing(_) => 0,
         }
     }
 
@@ -63,6 +65,10 @@ impl File {
             Place::Disk => files::read(&self.path).map(Cow::Owned),
             Place::Span(span) => span.content(self.bytes, &self.path).map(Cow::Owned),
             Place::Memory(bytes) => Ok(Cow::Borrowed(bytes)),
+            Place::Missing(table) => {
+                let (path, table) = (self.path.display(), table.display());
+                Err(Error::Data(format!("{path} is listed in {table} and is not there: add it or remove its line")))
+            }
         }
     }
 }

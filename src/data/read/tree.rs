@@ -1,7 +1,7 @@
 //! Folders as they lie on a disk or in an archive: names, sizes and what is no file at all. Nothing is opened.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::place::Place;
 use crate::{Error, Result, data::files};
@@ -70,6 +70,21 @@ impl Folder {
             }
         }
         Ok(folder)
+    }
+
+    /// The file at this path inside.
+    pub fn find(&self, inside: &Path) -> Option<&File> {
+        let mut names =
+            inside.components().filter(|part| *part != Component::CurDir).map(Component::as_os_str).peekable();
+        let mut folder = self;
+        while let Some(name) = names.next() {
+            if names.peek().is_none() {
+                let place = folder.files.binary_search_by(|file| file.path.file_name().cmp(&Some(name))).ok()?;
+                return folder.files.get(place);
+            }
+            folder = folder.folders.iter().find(|inner| inner.path.file_name() == Some(name))?;
+        }
+        None
     }
 
     /// Whether there is a file that is called like a picture, at any depth.
