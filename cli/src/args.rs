@@ -159,6 +159,15 @@ pub struct ReadArgs {
     /// The most memory that decoding may need, such as 512M or 4G
     #[arg(long, value_name = "BYTES", value_parser = parse_bytes, default_value = "2G")]
     pub memory: u64,
+    /// Read only this half of a source, as if it were all of it: train, test, val, or the name of its folder
+    #[arg(long, value_name = "NAME")]
+    pub split: Option<String>,
+    /// Read only these classes, with commas between
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub classes: Vec<String>,
+    /// Read only the first N images of each class
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit_per_class: Option<u32>,
 }
 
 /// What a run does, each line stronger than the one before: the preset, the file, named flags, `--set`.
@@ -330,7 +339,15 @@ impl SourceArgs {
 impl ReadArgs {
     /// To images of this side.
     pub fn read_as(&self, size: Option<usize>) -> ReadAs {
-        ReadAs { size, fit: self.fit, skip_unreadable: self.skip_unreadable, memory: self.memory }
+        ReadAs {
+            size,
+            fit: self.fit,
+            skip_unreadable: self.skip_unreadable,
+            memory: self.memory,
+            split: self.split.clone(),
+            classes: self.classes.clone(),
+            limit_per_class: self.limit_per_class.map(|limit| limit as usize),
+        }
     }
 }
 

@@ -8,8 +8,8 @@ use std::{
 };
 
 use attar::{
-    Dataset, Error, Result, Source,
-    data::{Fit, Half, Reading, Unreadable, read_source, read_test, read_train, source_name},
+    Result, Source,
+    data::{Fit, Half, Reading, Selection, Unreadable, read_source, read_test, read_train, source_name},
 };
 use serde::{Deserialize, Serialize};
 
@@ -35,13 +35,33 @@ pub struct ReadAs {
     pub skip_unreadable: bool,
     /// Bytes that decoding may need.
     pub memory: u64,
+    /// The half that alone is read.
+    pub split: Option<String>,
+    /// The classes that alone are read, if any are named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<String>,
+    /// Images of each class that are read.
+    pub limit_per_class: Option<usize>,
 }
 
 impl ReadAs {
     /// `seed` chooses what is held out of a folder that has no test half of its own.
     pub fn reading(&self, seed: u64) -> Reading {
         let unreadable = if self.skip_unreadable { Unreadable::Skip } else { Unreadable::Refuse };
-        Reading { size: self.size, fit: self.fit, seed, unreadable, memory: self.memory, ..Reading::default() }
+        let selection = Selection {
+            split: self.split.clone(),
+            classes: self.classes.clone(),
+            limit_per_class: self.limit_per_class,
+        };
+        Reading {
+            size: self.size,
+            fit: self.fit,
+            seed,
+            unreadable,
+            memory: self.memory,
+            selection,
+            ..Reading::default()
+        }
     }
 }
 
@@ -49,40 +69,34 @@ impl SourceName {
     /// Reads both halves, the second one from another source if there is one.
     pub fn read(&self, test: Option<&SourceName>, reading: &Reading) -> Result<Source> {
         let Some(test) = test else {
-            let SourceName::Folder(path) = self else {
-                let sample = sample::read()?;
-                let train = half_of_sample(resized(sample.train, reading)?, sample.bytes);
-                return train.with_test(half_of_sample(resized(sample.test, reading)?, 0));
+            return match self {
+                SourceName::Folder(path) => read_source(path, reading),
+                SourceName::Sample => reading.both_of(&sample::read()?),
             };
-            return read_source(path, reading);
         };
         let train = self.read_train(reading)?;
         let images = train.set.images();
-        let test = test.read_test(reading, (images.channels(), images.height(), images.width()))?;
+        // The half that is wanted is one of the source.
+        let selection = Selection { split: None, ..reading.selection.clone() };
+        let reading = Reading { selection, ..reading.clone() };
+        let test = test.read_test(&reading, (images.channels(), images.height(), images.width()))?;
         // What is distilled, and so compared in size, is this source alone.
         train.with_test(Half { bytes: 0, ..test })
     }
 
     /// Reads the images to train on where those to test on come from elsewhere.
     pub fn read_train(&self, reading: &Reading) -> Result<Half> {
-        let SourceName::Folder(path) = self else {
-            let sample = sample::read()?;
-            return Ok(half_of_sample(resized(sample.train, reading)?, sample.bytes));
-        };
-        read_train(path, reading)
+        match self {
+            SourceName::Folder(path) => read_train(path, reading),
+            SourceName::Sample => reading.train_of(&sample::read()?),
+        }
     }
 
     /// Reads only the images to test on, in the form `[c, h, w]` of those trained on.
     pub fn read_test(&self, reading: &Reading, (channels, height, width): (usize, usize, usize)) -> Result<Half> {
         match self {
             SourceName::Folder(path) => read_test(path, reading, channels, height, width),
-            SourceName::Sample if channels == 1 => {
-                let sample = sample::read()?;
-                Ok(half_of_sample(sample.test.resized(height, width, reading.fit)?, sample.bytes))
-            }
-            SourceName::Sample => {
-                Err(Error::Data(format!("the images of {} are grey, not of {channels} channels", sample::NAME)))
-            }
+            SourceName::Sample => reading.test_of(&sample::read()?, channels, height, width),
         }
     }
 
@@ -101,19 +115,6 @@ impl SourceName {
             SourceName::Sample => SourceName::Sample,
         }
     }
-}
-
-/// Images at the size asked for.
-fn resized(images: Dataset, reading: &Reading) -> Result<Dataset> {
-    match reading.size {
-        Some(size) => images.resized(size, size, reading.fit),
-        None => Ok(images),
-    }
-}
-
-/// Nothing needs to be said of the sample.
-fn half_of_sample(set: Dataset, bytes: u64) -> Half {
-    Half { set, name: sample::NAME.into(), bytes, notes: Vec::new(), skipped: Vec::new() }
 }
 
 /// Says what was read: a line, the classes, and what a person may not expect.

@@ -35,6 +35,8 @@ pub use write::{Picture, npz, png_grid};
 #[cfg(not(target_arch = "wasm32"))]
 pub use files::{name as source_name, write_atomic};
 #[cfg(not(target_arch = "wasm32"))]
-pub use read::{Half, Pulse, Reading, SOURCE_KINDS, SourceKind, Unreadable, read_source, read_test, read_train};
+pub use read::{
+    Half, Pulse, Reading, SOURCE_KINDS, Selection, SourceKind, Unreadable, read_source, read_test, read_train,
+};
 #[cfg(not(target_arch = "wasm32"))]
 pub use write::{FORMS, Form, Shows, save_png};

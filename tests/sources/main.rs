@@ -6,6 +6,7 @@
 mod archives;
 mod arrays;
 mod kinds;
+mod selection;
 mod tables;
 
 use std::{fs, io::Write as _, path::Path};

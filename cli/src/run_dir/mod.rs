@@ -217,7 +217,15 @@ mod tests {
         RunFile {
             source: SourceName::Sample,
             test: Some(SourceName::Folder("/data/test".into())),
-            reading: ReadAs { size: Some(16), fit: Fit::Pad, skip_unreadable: false, memory: 1 << 30 },
+            reading: ReadAs {
+                size: Some(16),
+                fit: Fit::Pad,
+                skip_unreadable: false,
+                memory: 1 << 30,
+                split: Some("train".into()),
+                classes: vec!["a".into()],
+                limit_per_class: Some(9),
+            },
             pool: None,
             images: Some(Fingerprints { training: "a".into(), test: "b".into() }),
             engine: "cpu".into(),

@@ -40,15 +40,20 @@ pub(super) trait Arrays {
 
 /// Both halves; see [`read_source`](super::read_source).
 pub(super) fn read(arrays: &dyn Arrays, reading: &Reading) -> Result<Source> {
-    match arrays.both(reading)? {
-        (train, Some(test)) => resized(train, reading)?.with_test(resized(test, reading)?),
-        (whole, None) => resized(whole, reading)?.divided(reading.seed),
+    let (train, test) = match only(arrays, reading)? {
+        Some(whole) => (whole, None),
+        None => arrays.both(reading)?,
+    };
+    match (taken(train, reading)?, test) {
+        (train, Some(test)) => train.with_test(taken(test, reading)?),
+        (whole, None) => whole.divided(reading.seed),
     }
 }
 
 /// All images to train on; see [`read_train`](super::read_train).
 pub(super) fn read_train(arrays: &dyn Arrays, reading: &Reading) -> Result<Half> {
-    resized(arrays.train(reading)?, reading)
+    let train = only(arrays, reading)?.map_or_else(|| arrays.train(reading), Ok)?;
+    taken(train, reading)
 }
 
 /// The test half, or all images; see [`read_test`](super::read_test).
@@ -58,7 +63,8 @@ pub(super) fn read_test(
     channels: usize,
     (height, width): (usize, usize),
 ) -> Result<Half> {
-    let half = arrays.test(reading)?.map_or_else(|| arrays.train(reading), Ok)?;
+    let test = only(arrays, reading)?.map_or_else(|| arrays.test(reading), |test| Ok(Some(test)))?;
+    let half = reading.selection.of_half(test.map_or_else(|| arrays.train(reading), Ok)?)?;
     let found = half.set.images().channels();
     if found != channels {
         let name = &half.name;
@@ -69,9 +75,36 @@ pub(super) fn read_test(
     Ok(Half { set: half.set.resized(height, width, reading.fit)?, ..half })
 }
 
-fn resized(half: Half, reading: &Reading) -> Result<Half> {
+/// The half that alone is wanted, if one is.
+fn only(arrays: &dyn Arrays, reading: &Reading) -> Result<Option<Half>> {
+    let Some(part) = reading.selection.part()? else { return Ok(None) };
+    let none = || {
+        let split = reading.selection.split.as_deref().unwrap_or_default();
+        Error::Data(format!("the source has no half `{split}`: give another, or read it whole"))
+    };
+    arrays.part(part, reading)?.ok_or_else(none).map(Some)
+}
+
+/// What is wanted of a half, at the size that is wanted.
+fn taken(half: Half, reading: &Reading) -> Result<Half> {
+    let half = reading.selection.of_half(half)?;
     match reading.size {
         Some(size) => Ok(Half { set: half.set.resized(size, size, reading.fit)?, ..half }),
         None => Ok(half),
+    }
+}
+
+/// A source in memory. What was said of it belongs to its training images, and all of its bytes.
+impl Arrays for Source {
+    fn part(&self, part: Part, _: &Reading) -> Result<Option<Half>> {
+        let name = self.name.clone();
+        Ok(match part {
+            Part::Train => {
+                let (notes, skipped) = (self.notes.clone(), self.skipped.clone());
+                Some(Half { set: self.train.clone(), name, bytes: self.bytes, notes, skipped })
+            }
+            Part::Test => Some(Half { set: self.test.clone(), name, bytes: 0, notes: Vec::new(), skipped: Vec::new() }),
+            Part::Validation | Part::Class => None,
+        })
     }
 }

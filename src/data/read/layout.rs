@@ -47,11 +47,11 @@ const OTHER_TASKS: [(&[&str], &[&str], &str); 2] = [
     ),
 ];
 
-/// The layout of a folder.
+/// The layout of a folder, or of the half in it that alone is wanted.
 ///
 /// # Errors
 /// [`Error::Data`] that says what the folder is and what to do.
-pub(super) fn of(root: &Folder) -> Result<Layout> {
+pub(super) fn of(root: &Folder, split: Option<&str>) -> Result<Layout> {
     let mut notes = Vec::new();
     let root = unwrapped(root, &mut notes);
     if Manifest::beside(root).is_some() {
@@ -59,6 +59,10 @@ pub(super) fn of(root: &Folder) -> Result<Layout> {
         return Ok(Layout { train, test: None, divided: false, notes });
     }
     refuse_other_tasks(root)?;
+    if let Some(split) = split {
+        let half = half_called(root, split)?;
+        return Ok(Layout { train: classes(half, true, &mut notes)?, test: None, divided: false, notes });
+    }
     refuse_unclear_halves(root)?;
     let part = |part| root.folders.iter().filter(move |folder| Part::of(&folder.name) == part);
     let Some(train) = part(Part::Train).next().filter(|train| !train.folders.is_empty()) else {
@@ -74,6 +78,18 @@ pub(super) fn of(root: &Folder) -> Result<Layout> {
         test: test.map(|test| classes(test, false, &mut notes)).transpose()?,
         divided: true,
         notes,
+    })
+}
+
+/// The folder of this name; else the one for the same half.
+fn half_called<'a>(root: &'a Folder, split: &str) -> Result<&'a Folder> {
+    let is_called = |folder: &&Folder| folder.name.to_lowercase() == split.to_lowercase();
+    let is_same = |folder: &&Folder| Part::of(split) != Part::Class && Part::of(&folder.name) == Part::of(split);
+    let found = root.folders.iter().find(is_called).or_else(|| root.folders.iter().find(is_same));
+    found.ok_or_else(|| {
+        let (path, names) = (root.path.display(), root.folders.iter().map(|folder| folder.name.clone()));
+        let names = few(&names.collect::<Vec<String>>());
+        Error::Data(format!("{path} has no half `{split}`: give one of its folders ({names}), or read it whole"))
     })
 }
 

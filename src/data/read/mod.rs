@@ -38,6 +38,8 @@ mod pulse;
 #[cfg(not(target_arch = "wasm32"))]
 mod safetensors;
 #[cfg(not(target_arch = "wasm32"))]
+mod select;
+#[cfg(not(target_arch = "wasm32"))]
 mod table;
 #[cfg(not(target_arch = "wasm32"))]
 mod tree;
@@ -49,5 +51,7 @@ pub use kinds::{SOURCE_KINDS, SourceKind};
 pub use native::{Half, Reading, Unreadable, read_source, read_test, read_train};
 #[cfg(not(target_arch = "wasm32"))]
 pub use pulse::Pulse;
+#[cfg(not(target_arch = "wasm32"))]
+pub use select::Selection;
 #[cfg(not(target_arch = "wasm32"))]
 pub(super) use tree::{Folder, is_of_a_system};

@@ -9,7 +9,9 @@ use super::{
     folder::{self, Pictures},
     idx_folder, kinds, layout, named,
     pulse::Pulse,
-    safetensors, table,
+    safetensors,
+    select::Selection,
+    table,
     tree::{Folder, stem},
 };
 use crate::{
@@ -39,6 +41,8 @@ pub struct Reading {
     pub unreadable: Unreadable,
     /// Bytes that decoding may need at once, over all threads, beside the images that are kept.
     pub memory: u64,
+    /// What of the source is read.
+    pub selection: Selection,
     /// How far it is.
     pub pulse: Pulse,
 }
@@ -51,8 +55,36 @@ impl Default for Reading {
             seed: 0,
             unreadable: Unreadable::Refuse,
             memory: 2 << 30,
+            selection: Selection::default(),
             pulse: Pulse::default(),
         }
+    }
+}
+
+/// The same for a source that is in memory, such as that of [`from_idx_bytes`](super::from_idx_bytes).
+impl Reading {
+    /// Both halves of it, as [`read_source`] would give them.
+    ///
+    /// # Errors
+    /// As [`read_source`].
+    pub fn both_of(&self, source: &Source) -> Result<Source> {
+        arrays::read(source, self)
+    }
+
+    /// The images to train on, as [`read_train`] would give them.
+    ///
+    /// # Errors
+    /// As [`read_train`].
+    pub fn train_of(&self, source: &Source) -> Result<Half> {
+        arrays::read_train(source, self)
+    }
+
+    /// The images to test on, as [`read_test`] would give them.
+    ///
+    /// # Errors
+    /// As [`read_test`].
+    pub fn test_of(&self, source: &Source, channels: usize, height: usize, width: usize) -> Result<Half> {
+        arrays::read_test(source, self, channels, (height, width))
     }
 }
 
@@ -190,7 +222,7 @@ fn in_file(path: &Path, reading: &Reading) -> Result<Found> {
         return Ok(Found::Arrays(Box::new(named::in_safetensors(path, name)?)));
     }
     let table = table::given(path)?.ok_or_else(|| kinds::no_source(path))?;
-    let layout = table::layout(&[table], reading)?;
+    let layout = reading.selection.of_layout(table::layout(&[table], reading)?, &name)?;
     Ok(Found::Pictures(Pictures { name, path: path.to_path_buf(), layout }))
 }
 
@@ -207,7 +239,7 @@ fn in_folder(folder: Folder, reading: &Reading) -> Result<Found> {
         return Ok(Found::Arrays(Box::new(found)));
     }
     // Class folders say more than a table beside them, which may be of anything.
-    let layout = match layout::of(&folder) {
+    let layout = match layout::of(&folder, reading.selection.split.as_deref()) {
         Ok(layout) if has_pictures && layout.train.len() > 1 => layout,
         sorted => match &table::find(&folder, reading)[..] {
             [] => {
@@ -217,5 +249,6 @@ fn in_folder(folder: Folder, reading: &Reading) -> Result<Found> {
             tables => table::layout(tables, reading)?,
         },
     };
+    let layout = reading.selection.of_layout(layout, &folder.name)?;
     Ok(Found::Pictures(Pictures { name: folder.name, path: folder.path, layout }))
 }

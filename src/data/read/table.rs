@@ -95,7 +95,12 @@ pub(super) fn layout(tables: &[Table<'_>], reading: &Reading) -> Result<Layout> 
                     "line {line} of {path} lists {name} as {label}, and one before it as {before}: give it one class"
                 )));
             }
+            if reading.selection.split.as_ref().is_some_and(|split| !row.is_of(split, table.part)) {
+                continue;
+            }
             let part = match row.split.as_deref().map(Part::of) {
+                // It is the one that is wanted, however it is called.
+                _ if reading.selection.split.is_some() => Part::Train,
                 Some(Part::Class) => {
                     let split = row.split.unwrap_or_default();
                     return Err(Error::Data(format!(
@@ -117,7 +122,11 @@ pub(super) fn layout(tables: &[Table<'_>], reading: &Reading) -> Result<Layout> 
     let mut notes = vec![format!("the images and their classes are those that {} lists", names.join(" and "))];
     let [train, test, validation] = parts.map(classes);
     if train.is_empty() {
-        return Err(Error::Data(format!("{} lists no image to train on: add lines for some", names.join(" and "))));
+        let names = names.join(" and ");
+        return Err(Error::Data(match &reading.selection.split {
+            Some(split) => format!("{names} lists no image of the half `{split}`: give another, or read it whole"),
+            None => format!("{names} lists no image to train on: add lines for some"),
+        }));
     }
     if !test.is_empty() && !validation.is_empty() {
         notes.push("the images for validation are not read, as there are others to test on".into());
@@ -134,6 +143,17 @@ fn classes(classes: BTreeMap<String, Vec<File>>) -> Vec<Class> {
         classes.sort_by_key(|class| class.name.parse::<u64>().unwrap_or_default());
     }
     classes
+}
+
+impl Row {
+    /// Whether it belongs to a split of this name.
+    fn is_of(&self, split: &str, of_table: Part) -> bool {
+        let same = |part: Part| part != Part::Class && part == Part::of(split);
+        match &self.split {
+            Some(own) => own.to_lowercase() == split.to_lowercase() || same(Part::of(own)),
+            None => same(of_table),
+        }
+    }
 }
 
 impl Table<'_> {
