@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     data::{Distilled, Planes, SoftLabels},
-    engine::{Executor, reference::Reference},
+    engine::{Engine, Executor, reference::Reference},
     error::Result,
     graph::Graph,
     nn::decode::{decode, sources},
@@ -18,6 +18,15 @@ impl Distilled {
     /// # Errors
     /// [`Error::Data`](crate::Error::Data) if the set does not pass [`Distilled::check`].
     pub async fn unpacked(&self) -> Result<Distilled> {
+        self.unpacked_on(Arc::new(Reference::f32())).await
+    }
+
+    /// As [`unpacked`](Distilled::unpacked), on another engine than the reference, whose rounding decides of pixels that lie
+    /// between two bytes: for pages, which need not load the reference then.
+    ///
+    /// # Errors
+    /// As [`unpacked`](Distilled::unpacked); those of the engine.
+    pub async fn unpacked_on(&self, engine: Arc<dyn Engine>) -> Result<Distilled> {
         self.check()?;
         let factor = self.factor as usize;
         if factor == 1 {
@@ -25,7 +34,7 @@ impl Distilled {
         }
         let g = Graph::new();
         g.output("pictures", decode(g.input("canvases", self.shape()), factor));
-        let mut exec = Executor::new(Arc::new(Reference::f32()));
+        let mut exec = Executor::new(engine);
         exec.load(Program::new("unpack", g)?)?;
         exec.set_f32("canvases", &self.images_f32())?;
         exec.run("unpack", &[])?;

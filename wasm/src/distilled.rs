@@ -1,8 +1,11 @@
 //! A distilled set between Rust and JavaScript.
 
+use std::sync::Arc;
+
 use attar::{
     Distilled, Settings,
     data::{Losses, Normalisation, Planes, SoftLabels, Versions, container, npz, png_grid},
+    engine::cpu::Cpu,
 };
 use serde::{Deserialize, Serialize};
 use tsify::Tsify;
@@ -139,6 +142,11 @@ impl DistilledSet {
     /// The arrays as NumPy reads them.
     pub fn npz(&self) -> Result<Vec<u8>> {
         Ok(npz(&self.0)?)
+    }
+
+    /// The same set with every picture an image of its own.
+    pub async fn unpacked(self) -> Result<DistilledSet> {
+        Ok(DistilledSet(self.0.unpacked_on(Arc::new(Cpu::new())).await?))
     }
 
     /// All images in one picture.

@@ -1,5 +1,5 @@
 import { core } from "./core.js";
-import { attempt } from "./errors.js";
+import { attarError, attempt } from "./errors.js";
 import { DistilledSet } from "./glue/attar.js";
 import { dataOf } from "./jobs.js";
 import type { DistilledData } from "./protocol.js";
@@ -94,16 +94,26 @@ class Result implements Distilled {
     return this.#use((set) => set.npz());
   }
 
-  /** The set in WebAssembly: from its file, which is exact, else from what a preview tells. */
+  async unpacked(): Promise<Distilled> {
+    if (this.factor === 1) return this;
+    const set = await attempt(() => this.#set().unpacked()).catch((thrown: unknown) => Promise.reject(attarError(thrown)));
+    return new Result(dataOf(set, true));
+  }
+
   #use<T>(use: (set: DistilledSet) => T): T {
     return attempt(() => {
-      const set = this.#bytes ? DistilledSet.read(this.#bytes) : DistilledSet.of(this, this.pixels, this.labels, this.soft);
+      const set = this.#set();
       try {
         return use(set);
       } finally {
         set.free();
       }
     });
+  }
+
+  /** The set in WebAssembly: from its file, which is exact, else from what a preview tells. */
+  #set(): DistilledSet {
+    return this.#bytes ? DistilledSet.read(this.#bytes) : DistilledSet.of(this, this.pixels, this.labels, this.soft);
   }
 }
 

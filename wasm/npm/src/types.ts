@@ -160,7 +160,9 @@ export interface Distilled {
   readonly bytes: Uint8Array;
   /** Image i as RGBA. */
   rgba(i: number): Uint8ClampedArray<ArrayBuffer>;
-  /** The grid that the command line writes: one row a class. */
+  /** The set with each of the smaller ones an image of its own, enlarged, as networks are trained on them; itself, if factor is 1. */
+  unpacked(): Promise<Distilled>;
+  /** The grid that the command line writes: one row a class, under its name. */
   grid(): { width: number; height: number; rgba: Uint8ClampedArray<ArrayBuffer> };
   /** images, labels, classes, mean, std, factor (and soft) as NumPy reads them. */
   npz(): Uint8Array;

@@ -30,6 +30,17 @@ test("images and grid are pictures", () => {
   assert.ok(grid.rgba.every((value, at) => at % 4 !== 3 || value === 255));
 });
 
+test("a set can be taken apart into pictures", async () => {
+  const pictures = await set.unpacked();
+  assert.ok(set.factor > 1, "or else nothing is tested");
+  assert.equal(pictures.factor, 1);
+  assert.deepEqual([...pictures.labels], Array.from({ length: set.factor ** 2 }, () => [...set.labels]).flat());
+  assert.equal(pictures.pixels.length, pictures.labels.length * 3 * 16 * 16);
+  // The corner of a canvas is that of its first picture.
+  assert.equal(pictures.pixels[0], set.pixels[0]);
+  assert.equal(await pictures.unpacked(), pictures);
+});
+
 /** The files of a zip archive, found by its directory. */
 function unzip(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
