@@ -1,8 +1,10 @@
-// The result as files: the set itself, a picture of all, a zip of single pictures, and NumPy arrays.
+// The result as files: the set itself, a picture of all, and what networks are trained on, each picture by itself, as PNG
+// files in a zip or as NumPy arrays.
 
 import type { Distilled } from "attar/inlined";
 import { button, make } from "./dom.ts";
 import { bytes } from "./format.ts";
+import { classFolders, MANIFEST, manifest } from "./files/class-folders.ts";
 import { png } from "./files/png.ts";
 import { zip, type Entry } from "./files/zip-writer.ts";
 import { explain, say } from "./messages.ts";
@@ -22,12 +24,17 @@ const KINDS: readonly Kind[] = [
     content: async (set) => new Blob([set.bytes.slice()], { type: "application/octet-stream" }),
   },
   { name: "PNG grid", what: "one picture of all, a row a class", file: "distilled.png", content: gridPng },
-  { name: "Zip of PNGs", what: "a folder a class, for any training code", file: "distilled.zip", content: zipOfPngs },
+  {
+    name: "Zip of PNGs",
+    what: "a folder a class, a file a picture, for any training code",
+    file: "distilled.zip",
+    content: async (set) => zipOfPngs(await set.unpacked()),
+  },
   {
     name: ".npz arrays",
     what: "for NumPy and PyTorch",
     file: "distilled.npz",
-    content: async (set) => new Blob([set.npz().slice()], { type: "application/octet-stream" }),
+    content: async (set) => new Blob([(await set.unpacked()).npz().slice()], { type: "application/octet-stream" }),
   },
 ];
 
@@ -60,31 +67,18 @@ async function zipOfPngs(set: Distilled): Promise<Blob> {
   const entries: Entry[] = [];
   const numbers = set.classes.map(() => 0);
   const digits = String(Math.max(...set.counts)).length;
-  const folders = distinct(set.classes);
+  const folders = classFolders(set.classes);
   for (const [index, label] of set.labels.entries()) {
     const number = (numbers[label] ?? 0) + 1;
     numbers[label] = number;
     const picture = await png(set.width, set.height, set.rgba(index));
     entries.push({
-      path: `${folders[label] ?? label}/${String(number).padStart(digits, "0")}.png`,
+      path: `${folders[label]?.folder ?? label}/${String(number).padStart(digits, "0")}.png`,
       data: new Uint8Array(await picture.arrayBuffer()),
     });
   }
+  entries.push({ path: MANIFEST, data: new TextEncoder().encode(manifest(folders)) });
   return zip(entries);
-}
-
-/** Names that every file system takes, no two of them the same. */
-function distinct(names: readonly string[]): string[] {
-  const taken = new Set<string>();
-  return names.map((name) => {
-    const plain = name.replace(/[\\/:*?"<>|\u0000-\u001f]/g, "_").replace(/^\.+|[. ]+$/g, "_") || "_";
-    let chosen = plain;
-    for (let number = 2; taken.has(chosen.toLowerCase()); number += 1) {
-      chosen = `${plain} ${number}`;
-    }
-    taken.add(chosen.toLowerCase());
-    return chosen;
-  });
 }
 
 function save(blob: Blob, name: string): void {

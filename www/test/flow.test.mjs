@@ -152,6 +152,9 @@ step("the downloads are what they say", async () => {
   const arrays = await download(page, "[data-download='distilled.npz']", "distilled.npz");
   assert.equal(readFileSync(grid).subarray(1, 4).toString("latin1"), "PNG");
   assert.ok(statSync(arrays).size > 0);
+  // A canvas of each class, four pictures on each, and the names.
+  const packed = readFileSync(archive);
+  assert.equal(packed.readUInt16LE(packed.length - 12), 3 * 4 + 1);
   // The zip goes in again as pictures, and the set opens on its own page.
   await page.setInputFiles("#choose-files", archive);
   await page.waitForSelector(".card");

@@ -78,6 +78,35 @@ test("classes are renamed, merged, removed, and given back", async () => {
   await wellBehaved(opened);
 });
 
+test("folders that were exported have the names of their classes", async () => {
+  const opened = await demo.open();
+  const { page } = opened;
+  const [{ data }] = firstOfEach(1);
+  const named = [
+    { folder: "cat~2", name: "cat" },
+    { folder: "a%2Fb", name: "a/b" },
+  ];
+  const entries = [
+    { path: "set/Cat/0.png", data },
+    { path: "set/cat~2/0.png", data },
+    { path: "set/a%2Fb/0.png", data },
+    { path: "set/classes.json", data: Buffer.from(JSON.stringify(named)) },
+  ];
+  await drop(page, [folderOf(entries)]);
+  await page.waitForSelector(".card");
+  assert.deepEqual((await names(page)).toSorted(), ["Cat", "a/b", "cat"]);
+  const packed = join(folderOf([{ path: "set.zip", data: zip(entries, deflateRawSync) }]), "set.zip");
+  await page.setInputFiles("#choose-files", packed);
+  await page.waitForFunction(() => document.querySelector(".card .count").textContent === "2 pictures");
+  assert.deepEqual((await names(page)).toSorted(), ["Cat", "a/b", "cat"]);
+  assert.deepEqual(await messages(page), []);
+  // Another file of that name is one of those that are no pictures.
+  await drop(page, [folderOf([{ path: "x/classes.json", data: Buffer.from("{}") }, ...firstOfEach(1)])]);
+  await page.waitForFunction(() => document.querySelector("#input-messages").textContent.includes("left out"));
+  assert.deepEqual(await messages(page), ["1 file is not a picture and was left out."]);
+  await wellBehaved(opened);
+});
+
 test("a zip is read, packed or stored, and a broken one refused", async () => {
   const opened = await demo.open();
   const { page } = opened;

@@ -1,10 +1,11 @@
 // From whatever was dropped or chosen to pictures with the names of their classes.
 
+import { ClassNames, isManifest } from "../files/class-folders.ts";
 import { count } from "../format.ts";
 import { readZip, ZipError } from "./zip.ts";
 
 export interface Picture {
-  /** The folder that it lies in; none for a picture that was given alone. */
+  /** The class of the folder that it lies in; none for a picture that was given alone. */
   folder: string | undefined;
   file: File;
 }
@@ -83,6 +84,8 @@ function next(reader: FileSystemDirectoryReader): Promise<FileSystemEntry[]> {
 
 async function sort(found: Found[]): Promise<Gathering> {
   const gathering: Gathering = { pictures: [], problems: [] };
+  const names = new ClassNames();
+  const kept: Found[] = [];
   let others = 0;
   // File systems list in any order; a run of the same pictures and seed is to be the same.
   found.sort((a, b) => (a.path < b.path ? -1 : 1));
@@ -92,12 +95,13 @@ async function sort(found: Found[]): Promise<Gathering> {
     }
     if (/\.zip$/i.test(path)) {
       others += await unpack(file, gathering);
-    } else if (!isPicture(file)) {
+    } else if (isPicture(file)) {
+      keep({ path, file }, kept, gathering);
+    } else if (!(await isNames(path, file, names))) {
       others += 1;
-    } else {
-      keep(path, file, gathering);
     }
   }
+  add(kept, names, gathering);
   if (others > 0) {
     gathering.problems.push(
       `${count(others)} ${others === 1 ? "file is not a picture and was" : "files are not pictures and were"} left out.`,
@@ -114,37 +118,53 @@ async function sort(found: Found[]): Promise<Gathering> {
 
 /** Keeps the pictures in a zip file; how many other files are in it. */
 async function unpack(archive: File, gathering: Gathering): Promise<number> {
+  const names = new ClassNames();
+  const kept: Found[] = [];
   let others = 0;
   const wanted = (path: string): boolean => {
-    const picture = PICTURE.test(path);
-    if (!picture && !path.endsWith("/") && !hidden(path)) {
+    const read = PICTURE.test(path) || isManifest(path);
+    if (!read && !path.endsWith("/") && !hidden(path)) {
       others += 1;
     }
-    return picture && !hidden(path);
+    return read && !hidden(path);
   };
   try {
     for await (const entry of readZip(archive, wanted)) {
       if (entry instanceof ZipError) {
         gathering.problems.push(entry.message);
-      } else {
-        keep(entry.path, entry.file, gathering);
+      } else if (PICTURE.test(entry.path)) {
+        keep(entry, kept, gathering);
+      } else if (!(await isNames(entry.path, entry.file, names))) {
+        others += 1;
       }
     }
-    return others;
   } catch (error) {
     if (!(error instanceof ZipError)) {
       throw error;
     }
     gathering.problems.push(error.message);
-    return 0;
+    others = 0;
+  }
+  add(kept, names, gathering);
+  return others;
+}
+
+/** Whether a file says the classes of folders, which are then known. */
+async function isNames(path: string, file: File, names: ClassNames): Promise<boolean> {
+  return isManifest(path) && file.size <= LARGEST_FILE && names.add(path, await file.text());
+}
+
+function keep(picture: Found, kept: Found[], gathering: Gathering): void {
+  if (picture.file.size > LARGEST_FILE) {
+    gathering.problems.push(`“${picture.file.name}” is larger than 100 MB and was left out.`);
+  } else {
+    kept.push(picture);
   }
 }
 
-function keep(path: string, file: File, gathering: Gathering): void {
-  if (file.size > LARGEST_FILE) {
-    gathering.problems.push(`“${file.name}” is larger than 100 MB and was left out.`);
-  } else {
-    gathering.pictures.push({ folder: path.split("/").at(-2), file });
+function add(kept: readonly Found[], names: ClassNames, gathering: Gathering): void {
+  for (const { path, file } of kept) {
+    gathering.pictures.push({ folder: names.of(path), file });
   }
 }
 
