@@ -128,11 +128,11 @@ fn safetensors_hold_the_pictures() {
 }
 
 /// What a line of Python prints as JSON, run in a folder; `None`, after saying so, where there is no NumPy, unless
-/// `ATTAR_TEST_NUMPY=required`.
+/// `ATTAR_TEST_PYTHON=required`.
 fn python(folder: &Path, line: &str) -> Option<serde_json::Value> {
     let run = |line: &str| Command::new("python3").args(["-c", line]).current_dir(folder).output();
     if !run("import numpy").is_ok_and(|output| output.status.success()) {
-        assert!(std::env::var_os("ATTAR_TEST_NUMPY").is_none_or(|value| value != "required"), "no Python with NumPy");
+        assert!(std::env::var_os("ATTAR_TEST_PYTHON").is_none_or(|value| value != "required"), "no Python with NumPy");
         println!("skipped: there is no Python with NumPy here, install python3-numpy");
         return None;
     }

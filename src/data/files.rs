@@ -48,8 +48,8 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
     })
 }
 
-/// The last part of a path, for people: each letter in its composed form.
-pub fn name(path: &Path) -> String {
+/// The last part of a path, for people: see [`shown`].
+pub(super) fn name(path: &Path) -> String {
     let full = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
     shown(full.file_name().unwrap_or(full.as_os_str()))
 }

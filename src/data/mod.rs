@@ -33,10 +33,11 @@ pub use source::{Source, split_per_class, split_rows};
 pub use write::{Picture, npz, png_grid};
 
 #[cfg(not(target_arch = "wasm32"))]
-pub use files::{name as source_name, write_atomic};
+pub use files::write_atomic;
 #[cfg(not(target_arch = "wasm32"))]
 pub use read::{
     Half, Pulse, Reading, SOURCE_KINDS, Selection, SourceKind, Unreadable, read_source, read_test, read_train,
+    source_name,
 };
 #[cfg(not(target_arch = "wasm32"))]
 pub use write::{FORMS, Form, Shows, save_png};

@@ -16,7 +16,7 @@ const APT_UPDATE: &[&str] = &["update"];
 const APT_INSTALL: &[&str] = &["install", "-y", "--no-install-recommends"];
 const VULKAN: &[&str] = &["mesa-vulkan-drivers", "libvulkan1"];
 const CHROMIUM: &[&str] = &["chromium"];
-const NUMPY: &[&str] = &["python3", "python3-numpy"];
+const PYTHON: &[&str] = &["python3", "python3-numpy", "python3-pil"];
 
 /// Whether something the tests need is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,10 +79,11 @@ pub fn chromium() -> Need {
     apt_installed("Chromium", CHROMIUM, there)
 }
 
-/// A Python with NumPy, for the tests of what is exported to it.
-pub fn numpy() -> Need {
-    let there = || Command::new("python3").args(["-c", "import numpy"]).output().is_ok_and(|ran| ran.status.success());
-    apt_installed("Python with NumPy", NUMPY, there)
+/// A Python with NumPy and Pillow, which say what is exported and how pictures are read.
+pub fn python() -> Need {
+    let there =
+        || Command::new("python3").args(["-c", "import numpy, PIL"]).output().is_ok_and(|ran| ran.status.success());
+    apt_installed("Python with NumPy and Pillow", PYTHON, there)
 }
 
 /// What Debian's packages bring, installed if it is not there and we may.

@@ -14,16 +14,16 @@ const NATIVE_FEATURES: &[&str] = &["--features", "attar/candle,attar/webgpu"];
 
 /// Everything, cheapest first, on a machine that [`setup`] has looked at.
 pub fn all() -> Vec<Step> {
-    let (adapter, numpy) = (setup::vulkan_adapter(), setup::numpy());
+    let (adapter, python) = (setup::vulkan_adapter(), setup::python());
     let mut steps = vec![formatting()];
     steps.extend(wasm::steps());
-    steps.extend([native_clippy(), docs(), cuda(), tests(&adapter, &numpy)]);
+    steps.extend([native_clippy(), docs(), cuda(), tests(&adapter, &python)]);
     steps.extend(web::steps());
     if let Need::Unmet(what_to_do) = adapter {
         steps.push(Step { name: "tests on WebGPU", action: Action::Skip(what_to_do) });
     }
-    if let Need::Unmet(what_to_do) = numpy {
-        steps.push(Step { name: "tests of loaders", action: Action::Skip(what_to_do) });
+    if let Need::Unmet(what_to_do) = python {
+        steps.push(Step { name: "tests beside Python", action: Action::Skip(what_to_do) });
     }
     steps
 }
@@ -60,7 +60,7 @@ fn cuda() -> Step {
     check(name, command)
 }
 
-fn tests(adapter: &Need, numpy: &Need) -> Step {
+fn tests(adapter: &Need, python: &Need) -> Step {
     let mut command = cargo(&["test", "--release", "--workspace", "--no-fail-fast"]);
     command.args(NATIVE_FEATURES);
     // Where an adapter was found, a test that finds none has found a mistake and must not pass quietly.
@@ -69,8 +69,8 @@ fn tests(adapter: &Need, numpy: &Need) -> Step {
         Need::Unmet(_) => command.env("ATTAR_TEST_WEBGPU", "skip"),
         Need::Unknown => command.env_remove("ATTAR_TEST_WEBGPU"),
     };
-    if *numpy == Need::Met {
-        command.env("ATTAR_TEST_NUMPY", "required");
+    if *python == Need::Met {
+        command.env("ATTAR_TEST_PYTHON", "required");
     }
     Step { name: "tests", action: Action::Tests(command) }
 }

@@ -48,7 +48,7 @@ pub use idx::{IdxFiles, from_idx_bytes};
 #[cfg(not(target_arch = "wasm32"))]
 pub use kinds::{SOURCE_KINDS, SourceKind};
 #[cfg(not(target_arch = "wasm32"))]
-pub use native::{Half, Reading, Unreadable, read_source, read_test, read_train};
+pub use native::{Half, Reading, Unreadable, read_source, read_test, read_train, source_name};
 #[cfg(not(target_arch = "wasm32"))]
 pub use pulse::Pulse;
 #[cfg(not(target_arch = "wasm32"))]

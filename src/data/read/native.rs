@@ -191,6 +191,12 @@ pub fn read_test(path: &Path, reading: &Reading, channels: usize, height: usize,
     }
 }
 
+/// What a source is called, without looking into it: as its folder, or as its file without the ending.
+pub fn source_name(path: &Path) -> String {
+    let name = files::name(path);
+    if path.is_dir() { name } else { stem(&name) }
+}
+
 /// A source of a kind that is read.
 enum Found {
     Arrays(Box<dyn Arrays>),
