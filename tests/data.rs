@@ -5,8 +5,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use attar::data::{
-    Dataset, Distilled, Fit, IdxFiles, Images, Losses, Normalisation, Planes, Reading, SoftLabels, Source, Versions,
-    container, fit, from_idx_bytes, png_grid, read_source, split_per_class,
+    Dataset, Distilled, FORMS, Fit, IdxFiles, Images, Losses, Normalisation, Planes, Reading, SoftLabels, Source,
+    Versions, container, fit, from_idx_bytes, png_grid, read_source, split_per_class,
 };
 use attar::settings::Value;
 use attar::{Error, Settings};
@@ -85,6 +85,22 @@ fn distilled() -> impl Strategy<Value = Distilled> {
 
 fn is_format_error<T>(result: Result<T, Error>) -> bool {
     matches!(result, Err(Error::Format(_)))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn any_set_is_written_or_refused_in_every_form(set in distilled()) {
+        let root = tempfile::tempdir().unwrap();
+        for form in FORMS {
+            let out = root.path().join(form.name);
+            match form.write(&set, &out) {
+                Ok(()) => prop_assert_eq!(out.is_dir(), form.is_folder()),
+                Err(error) => prop_assert!(matches!(error, Error::Data(_)) && !out.exists(), "{}: {error}", form.name),
+            }
+        }
+    }
 }
 
 proptest! {

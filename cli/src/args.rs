@@ -58,7 +58,7 @@ pub enum Command {
     Compare(CompareArgs),
     /// Show what is in a distilled set
     Inspect(InspectArgs),
-    /// Write the images of a distilled set as PNG
+    /// Write a distilled set in a form that others read: pictures, arrays, tables, code that loads them
     Export(ExportArgs),
     /// Train the pool of networks alone, for several runs to use
     Pool(PoolArgs),

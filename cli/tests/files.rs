@@ -53,6 +53,12 @@ fn exports_can_be_read_again() {
     let canvases = export(&["--to=folder", "--out=canvases", "--canvases", "--json"]).json();
     assert_eq!((&canvases["images"], place.names("canvases/down")), (&2.into(), vec!["0000.png".to_string()]));
     export(&folder).fails(1, &["pictures", "not empty"]);
+    for form in attar::data::FORMS {
+        let out = format!("all/{}", form.name);
+        assert_eq!(export(&["--to", form.name, "--out", &out]).well().stdout, format!("{out}\n"));
+        assert_eq!(place.path(&out).is_dir(), form.is_folder(), "{out}");
+    }
+    export(&["--to=pytorch", "--out=y", "--canvases"]).fails(1, &["canvases", "--canvases"]);
     // What was written is a source of images like any other.
     let line = ["distill", "toy", "--no-evaluate", "--test=pictures", "--out=y", "--seed=7"];
     let ran = place.attar(&[&line, TINY].concat()).well();
