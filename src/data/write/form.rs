@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+#[cfg(feature = "parquet")]
+use super::parquet;
 use super::{
     folder, grid, idx, loader, npz,
     place::{self, Entry},
@@ -64,6 +66,13 @@ pub const FORMS: &[Form] = &[
         about: "The arrays as safetensors",
         shows: Shows::Pictures,
         content: Content::File(safetensors::safetensors),
+    },
+    #[cfg(feature = "parquet")]
+    Form {
+        name: "parquet",
+        about: "A table for Hugging Face's datasets, a PNG file a row",
+        shows: Shows::Pictures,
+        content: Content::File(parquet::table),
     },
     Form {
         name: "idx",

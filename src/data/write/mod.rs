@@ -12,6 +12,8 @@ mod form;
 mod idx;
 #[cfg(not(target_arch = "wasm32"))]
 mod loader;
+#[cfg(all(feature = "parquet", not(target_arch = "wasm32")))]
+mod parquet;
 #[cfg(not(target_arch = "wasm32"))]
 mod place;
 #[cfg(not(target_arch = "wasm32"))]
