@@ -1,6 +1,9 @@
 //! `attar export`: a distilled set in forms that others read.
 
-use attar::{Distilled, Error, data::Shows};
+use attar::{
+    Distilled, Error,
+    data::{FORMS, Labels, Shows},
+};
 use pollster::block_on;
 use serde::Serialize;
 
@@ -27,5 +30,12 @@ pub fn run(args: &ExportArgs, console: &Console) -> Result<()> {
     args.to.write(&set, &args.out)?;
     let what = if set.factor == 1 { "images" } else { "canvases of several pictures" };
     console.note(format!("{} {what} of {} classes written", set.len(), set.classes.len()));
+    if set.soft.is_some() && args.to.shows == Shows::Pictures && args.to.labels == Labels::Classes {
+        let able: Vec<&str> = FORMS.iter().filter(|form| form.labels == Labels::Any).map(|form| form.name).collect();
+        console.note(format!(
+            "soft labels are left out, and the set is worth less without: {} have them",
+            able.join(", ")
+        ));
+    }
     console.result(&Exported { file: file.clone(), images: set.len() }, &format!("{file}\n"))
 }

@@ -66,6 +66,14 @@ fn exports_can_be_read_again() {
 }
 
 #[test]
+fn soft_labels_are_not_left_out_silently() {
+    let (place, _) = with_distilled(&["--no-evaluate", "--set=labels=soft"]);
+    let told = |form: &str| place.attar(&["export", "x", "--to", form, "--out", form]).well().stderr;
+    assert!(told("zip").contains("soft labels are left out"));
+    assert!(!told("npz").contains("soft") && !told("png-grid").contains("soft"));
+}
+
+#[test]
 fn evaluate_finds_what_distill_found() {
     let (place, result) = with_distilled(&[]);
     let line = ["evaluate", "x/distilled.attar", "--json", "--engine=reference:f32"];

@@ -40,4 +40,4 @@ pub use read::{
     source_name,
 };
 #[cfg(not(target_arch = "wasm32"))]
-pub use write::{FORMS, Form, Shows, save_png};
+pub use write::{FORMS, Form, Labels, Shows, save_png};

@@ -22,6 +22,7 @@ pub struct Form {
     /// What it is, in a sentence without its full stop.
     pub about: &'static str,
     pub shows: Shows,
+    pub labels: Labels,
     content: Content,
 }
 
@@ -32,6 +33,15 @@ pub enum Shows {
     Pictures,
     /// The stored images, for people to look at.
     Canvases,
+}
+
+/// Which labels a form has room for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Labels {
+    /// A class an image: soft labels are left out.
+    Classes,
+    /// Soft labels, too.
+    Any,
 }
 
 /// What is written.
@@ -47,24 +57,28 @@ pub const FORMS: &[Form] = &[
         name: "folder",
         about: "A folder a class, a PNG file a picture",
         shows: Shows::Pictures,
+        labels: Labels::Classes,
         content: Content::Folder(folder::entries),
     },
     Form {
         name: "zip",
         about: "The same in a zip archive",
         shows: Shows::Pictures,
+        labels: Labels::Classes,
         content: Content::File(zip::archive),
     },
     Form {
         name: "npz",
         about: "The arrays as NumPy reads them",
         shows: Shows::Pictures,
+        labels: Labels::Any,
         content: Content::File(npz::npz),
     },
     Form {
         name: "safetensors",
         about: "The arrays as safetensors",
         shows: Shows::Pictures,
+        labels: Labels::Any,
         content: Content::File(safetensors::safetensors),
     },
     #[cfg(feature = "parquet")]
@@ -72,36 +86,42 @@ pub const FORMS: &[Form] = &[
         name: "parquet",
         about: "A table for Hugging Face's datasets, a PNG file a row",
         shows: Shows::Pictures,
+        labels: Labels::Classes,
         content: Content::File(parquet::table),
     },
     Form {
         name: "idx",
         about: "The training half of a data set like MNIST, grey only",
         shows: Shows::Pictures,
+        labels: Labels::Classes,
         content: Content::Folder(idx::entries),
     },
     Form {
         name: "pytorch",
         about: "A folder of the arrays and a loader for PyTorch",
         shows: Shows::Pictures,
+        labels: Labels::Any,
         content: Content::Folder(loader::pytorch),
     },
     Form {
         name: "keras",
         about: "A folder of the arrays and a loader for Keras",
         shows: Shows::Pictures,
+        labels: Labels::Any,
         content: Content::Folder(loader::keras),
     },
     Form {
         name: "jax",
         about: "A folder of the arrays and a loader for JAX",
         shows: Shows::Pictures,
+        labels: Labels::Any,
         content: Content::Folder(loader::jax),
     },
     Form {
         name: "png-grid",
         about: "One picture of all canvases, with the names of the classes",
         shows: Shows::Canvases,
+        labels: Labels::Classes,
         content: Content::File(|set| png::of_picture(&grid::png_grid(set)?)),
     },
 ];

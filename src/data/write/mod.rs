@@ -27,6 +27,6 @@ pub use grid::{Picture, png_grid};
 pub use npz::npz;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub use form::{FORMS, Form, Shows};
+pub use form::{FORMS, Form, Labels, Shows};
 #[cfg(not(target_arch = "wasm32"))]
 pub use png::save_png;
