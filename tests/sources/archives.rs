@@ -14,13 +14,13 @@ use super::{LAYOUTS, counts, make, picture, read, write_idx};
 /// An entry of an archive, which may be odd.
 #[derive(Clone, Default)]
 pub struct Entry {
-    name: String,
-    content: Vec<u8>,
-    oddity: Option<Oddity>,
+    pub name: String,
+    pub content: Vec<u8>,
+    pub oddity: Option<Oddity>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Oddity {
+pub enum Oddity {
     /// What a zip archive says of the size.
     Claims(u32),
     WrongChecksum,
@@ -39,7 +39,7 @@ fn odd(name: &str, oddity: Oddity) -> Entry {
     Entry { oddity: Some(oddity), ..entry(name, png(99)) }
 }
 
-fn png(index: usize) -> Vec<u8> {
+pub fn png(index: usize) -> Vec<u8> {
     let mut bytes = std::io::Cursor::new(Vec::new());
     picture(index).write_to(&mut bytes, ImageFormat::Png).unwrap();
     bytes.into_inner()

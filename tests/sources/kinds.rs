@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use attar::data::{Reading, SOURCE_KINDS, read_source};
 
-use super::{archives, arrays, make, write_idx};
+use super::{archives, arrays, make, webdataset, write_idx};
 
 /// Makes a source that has a file called like the example, and returns what a person would give.
 fn make_one(kind: &str, root: &Path, example: &str) -> std::path::PathBuf {
@@ -43,12 +43,17 @@ fn make_one(kind: &str, root: &Path, example: &str) -> std::path::PathBuf {
             fs::write(&file, "path,label\n0.png,cat\n1.png,dog\n2.png,cat\n3.png,dog\n").unwrap();
             file
         }
+        "WebDataset shards" => {
+            fs::write(&file, archives::tar(&webdataset::samples(0, 4, "cls"))).unwrap();
+            root.into()
+        }
         _ => panic!("no test makes {kind}"),
     }
 }
 
 #[test]
 fn all_kinds_are_read() {
+    assert_eq!(SOURCE_KINDS.len(), 8);
     for kind in SOURCE_KINDS {
         let root = tempfile::tempdir().unwrap();
         let source = make_one(kind.name, root.path(), kind.example);

@@ -8,6 +8,7 @@ mod arrays;
 mod kinds;
 mod selection;
 mod tables;
+mod webdataset;
 
 use std::{fs, io::Write as _, path::Path};
 

@@ -45,6 +45,16 @@ pub const SOURCE_KINDS: &[SourceKind] = &[
         example: "set.npz",
     },
     SourceKind { name: "safetensors files", shown_by: "tensors called like NumPy arrays", example: "set.safetensors" },
+    SourceKind {
+        name: "tables",
+        shown_by: "csv, tsv or jsonl with columns path and label, and split if they like, beside the images",
+        example: "labels.csv",
+    },
+    SourceKind {
+        name: "WebDataset shards",
+        shown_by: "a tar archive, or a folder of them, with a file .cls or .json beside each image",
+        example: "train-0000.tar",
+    },
 ];
 
 /// What becomes of a file that holds a data set.

@@ -40,9 +40,13 @@ mod safetensors;
 #[cfg(not(target_arch = "wasm32"))]
 mod select;
 #[cfg(not(target_arch = "wasm32"))]
+mod sorting;
+#[cfg(not(target_arch = "wasm32"))]
 mod table;
 #[cfg(not(target_arch = "wasm32"))]
 mod tree;
+#[cfg(not(target_arch = "wasm32"))]
+mod webdataset;
 
 pub use idx::{IdxFiles, from_idx_bytes};
 #[cfg(not(target_arch = "wasm32"))]

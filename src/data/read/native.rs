@@ -13,6 +13,7 @@ use super::{
     select::Selection,
     table,
     tree::{Folder, stem},
+    webdataset::{self, Shards},
 };
 use crate::{
     Error, Result,
@@ -244,15 +245,18 @@ fn in_folder(folder: Folder, reading: &Reading) -> Result<Found> {
     if !has_pictures && let Some(found) = named::find(&folder)? {
         return Ok(Found::Arrays(Box::new(found)));
     }
-    // Class folders say more than a table beside them, which may be of anything.
+    let shards = webdataset::unpacked(&folder, reading)?;
     let layout = match layout::of(&folder, reading.selection.split.as_deref()) {
+        // Class folders say more than a table beside them, which may be of anything.
         Ok(layout) if has_pictures && layout.train.len() > 1 => layout,
-        sorted => match &table::find(&folder, reading)[..] {
-            [] => {
+        _ if !shards.is_empty() => Shards::of(&shards).layout(reading)?,
+        sorted => match (webdataset::find(&folder), &table::find(&folder, reading)[..]) {
+            (Some(samples), _) => samples.layout(reading)?,
+            (None, []) => {
                 kinds::refuse_unread(&folder)?;
                 sorted?
             }
-            tables => table::layout(tables, reading)?,
+            (None, tables) => table::layout(tables, reading)?,
         },
     };
     let layout = reading.selection.of_layout(layout, &folder.name)?;

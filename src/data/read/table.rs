@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use super::{
     Reading,
-    layout::{Class, Layout},
+    layout::Layout,
     part::Part,
     place::Place,
+    sorting::Sorting,
     tree::{File, Folder},
 };
 use crate::data::files;
@@ -58,6 +59,7 @@ pub(super) fn given(path: &Path) -> Result<Option<Table<'_>>> {
 
 /// The tables of a folder, and of folders for halves in it, that have the columns.
 pub(super) fn find<'a>(folder: &'a Folder, reading: &Reading) -> Vec<Table<'a>> {
+    let folder = folder.innermost();
     let halves = folder.folders.iter().map(|half| (half, Part::of(&half.name)));
     let halves = halves.filter(|(_, part)| *part != Part::Class);
     let folders = std::iter::once((folder, Part::Class)).chain(halves);
@@ -76,7 +78,7 @@ pub(super) fn find<'a>(folder: &'a Folder, reading: &Reading) -> Vec<Table<'a>> 
 /// # Errors
 /// [`Error::Data`] or [`Error::Format`] with the table and its line, and what to do; [`Error::Io`].
 pub(super) fn layout(tables: &[Table<'_>], reading: &Reading) -> Result<Layout> {
-    let mut parts: [BTreeMap<String, Vec<File>>; 3] = Default::default();
+    let mut sorting = Sorting::default();
     for table in tables {
         let path = table.file.path.display();
         if let Some(other) = tables.iter().find(|other| other.part == table.part && !std::ptr::eq(*other, table)) {
@@ -95,54 +97,20 @@ pub(super) fn layout(tables: &[Table<'_>], reading: &Reading) -> Result<Layout> 
                     "line {line} of {path} lists {name} as {label}, and one before it as {before}: give it one class"
                 )));
             }
-            if reading.selection.split.as_ref().is_some_and(|split| !row.is_of(split, table.part)) {
-                continue;
+            if let Some(part) = table.part_of(&row, reading)? {
+                sorting.add(part, row.label, file);
             }
-            let part = match row.split.as_deref().map(Part::of) {
-                // It is the one that is wanted, however it is called.
-                _ if reading.selection.split.is_some() => Part::Train,
-                Some(Part::Class) => {
-                    let split = row.split.unwrap_or_default();
-                    return Err(Error::Data(format!(
-                        "line {line} of {path} has the split `{split}`: write train, val or test"
-                    )));
-                }
-                Some(part) => part,
-                None => table.part,
-            };
-            let part = match part {
-                Part::Train | Part::Class => 0,
-                Part::Test => 1,
-                Part::Validation => 2,
-            };
-            parts[part].entry(row.label).or_default().push(file);
         }
     }
     let names: Vec<String> = tables.iter().map(|table| table.file.path.display().to_string()).collect();
-    let mut notes = vec![format!("the images and their classes are those that {} lists", names.join(" and "))];
-    let [train, test, validation] = parts.map(classes);
-    if train.is_empty() {
-        let names = names.join(" and ");
-        return Err(Error::Data(match &reading.selection.split {
+    let names = names.join(" and ");
+    let note = format!("the images and their classes are those that {names} lists");
+    sorting.layout(vec![note]).ok_or_else(|| {
+        Error::Data(match &reading.selection.split {
             Some(split) => format!("{names} lists no image of the half `{split}`: give another, or read it whole"),
             None => format!("{names} lists no image to train on: add lines for some"),
-        }));
-    }
-    if !test.is_empty() && !validation.is_empty() {
-        notes.push("the images for validation are not read, as there are others to test on".into());
-    }
-    let test = [test, validation].into_iter().find(|classes| !classes.is_empty());
-    Ok(Layout { train, test, divided: false, notes })
-}
-
-/// Classes by their number if all of them are numbers, else by their name.
-fn classes(classes: BTreeMap<String, Vec<File>>) -> Vec<Class> {
-    let mut classes: Vec<Class> = classes.into_iter().map(|(name, files)| Class { name, files }).collect();
-    let numbers: Option<Vec<u64>> = classes.iter().map(|class| class.name.parse().ok()).collect();
-    if numbers.is_some() {
-        classes.sort_by_key(|class| class.name.parse::<u64>().unwrap_or_default());
-    }
-    classes
+        })
+    })
 }
 
 impl Row {
@@ -157,6 +125,22 @@ impl Row {
 }
 
 impl Table<'_> {
+    /// What a row belongs to; `None` if it is not wanted.
+    fn part_of(&self, row: &Row, reading: &Reading) -> Result<Option<Part>> {
+        if let Some(split) = &reading.selection.split {
+            // It is all of the source then, however it is called.
+            return Ok(row.is_of(split, self.part).then_some(Part::Train));
+        }
+        let Some(split) = &row.split else { return Ok(Some(self.part)) };
+        match Part::of(split) {
+            Part::Class => {
+                let (line, path) = (row.line, self.file.path.display());
+                Err(Error::Data(format!("line {line} of {path} has the split `{split}`: write train, val or test")))
+            }
+            part => Ok(Some(part)),
+        }
+    }
+
     /// Where the file of a row lies.
     fn resolve(&self, row: &Row) -> Result<File> {
         let (line, table, name) = (row.line, self.file.path.display(), &row.path);

@@ -72,6 +72,14 @@ impl Folder {
         Ok(folder)
     }
 
+    /// The folder inside folders that hold nothing else.
+    pub fn innermost(&self) -> &Folder {
+        match &self.folders[..] {
+            [inner] if self.files.is_empty() => inner.innermost(),
+            _ => self,
+        }
+    }
+
     /// The file at this path inside.
     pub fn find(&self, inside: &Path) -> Option<&File> {
         let mut names =

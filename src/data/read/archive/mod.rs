@@ -77,6 +77,18 @@ pub(super) fn open(path: &Path, memory: u64) -> Result<Option<Opened>> {
     }
 }
 
+/// Lists an archive that need not be unpacked; `None` if the file is none.
+///
+/// # Errors
+/// As [`open`].
+pub(super) fn list_in_place(path: &Path, memory: u64) -> Result<Option<Folder>> {
+    match Kind::of(path)? {
+        Some(Kind::Zip) => zip::list(path).map(Some),
+        Some(Kind::Tar) => tar::list(path, memory).map(Some),
+        Some(Kind::TarGz | Kind::TarZst) | None => Ok(None),
+    }
+}
+
 fn head(reader: impl Read) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
     reader.take(HEAD).read_to_end(&mut head)?;
