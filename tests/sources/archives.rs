@@ -289,8 +289,11 @@ fn bombs_stay_packed() {
     }
     // A long name is no way round.
     let long = entry(&format!("b/{}.png", "x".repeat(20 << 20)), png(9));
-    let error = read_file("set.tar.gz", &gzip(&tar(&two_classes(&[long]))), &scarce).unwrap_err();
+    let plain = tar(&two_classes(&[long]));
+    let error = read_file("set.tar.gz", &gzip(&plain), &scarce).unwrap_err();
     assert!(error.contains("more than 8 MiB"), "{error}");
+    let error = read_file("set.tar", &plain, &scarce).unwrap_err();
+    assert!(error.contains("a name in it has no end"), "{error}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::tree::File;
 use crate::data::{deflate, files};
-use crate::{Error, Result, checksum::crc32};
+use crate::{Error, Result};
 
 /// Where the bytes of a file lie.
 #[derive(Clone)]
@@ -111,7 +111,7 @@ impl Span {
             Packing::Stored => packed,
             Packing::Deflate => deflate::unpacked(&packed, bytes).ok_or_else(damaged)?,
         };
-        let sound = content.len() as u64 == bytes && self.crc.is_none_or(|crc| crc32(&content) == crc);
+        let sound = content.len() as u64 == bytes && self.crc.is_none_or(|crc| crc32fast::hash(&content) == crc);
         sound.then_some(content).ok_or_else(damaged)
     }
 }

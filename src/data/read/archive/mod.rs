@@ -5,6 +5,7 @@ mod growing;
 mod tar;
 mod zip;
 
+use std::cell::Cell;
 use std::fs;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -54,7 +55,9 @@ impl Kind {
         let unpacked = unpacked.map_err(|error| damaged(path, &error))?;
         if !tar::is_header(&unpacked) {
             let path = path.display();
-            return Err(Error::Format(format!("{path} is a packed file, but no tar archive: unpack it")));
+            return Err(Error::Format(format!(
+                "{path} is a packed file, but no tar archive: give the folder that it belongs to, or unpack it"
+            )));
         }
         Ok(Some(kind))
     }
@@ -106,22 +109,22 @@ fn zstd(path: &Path) -> Result<Box<dyn Read>> {
     Ok(Box::new(decoder.map_err(|error| damaged(path, &error))?))
 }
 
-/// A reader that fails where more is read than there is memory for; what is passed over does not count.
-struct Limited<R> {
+/// A reader that fails where more is read than is left; what is passed over does not count.
+struct Limited<'a, R> {
     inner: R,
-    left: u64,
+    left: &'a Cell<u64>,
 }
 
-impl<R: Read> Read for Limited<R> {
+impl<R: Read> Read for Limited<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(buffer)?;
-        let left = self.left.checked_sub(read as u64);
-        self.left = left.ok_or_else(|| io::Error::from(ErrorKind::FileTooLarge))?;
+        let left = self.left.get().checked_sub(read as u64);
+        self.left.set(left.ok_or_else(|| io::Error::from(ErrorKind::FileTooLarge))?);
         Ok(read)
     }
 }
 
-impl<R: Seek> Seek for Limited<R> {
+impl<R: Seek> Seek for Limited<'_, R> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         self.inner.seek(to)
     }

@@ -1,5 +1,6 @@
 //! Tar archives (POSIX.1-2024, `pax`, with what GNU and older tools write).
 
+use std::cell::Cell;
 use std::fs;
 use std::io::{self, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -32,7 +33,7 @@ pub(super) fn is_header(head: &[u8]) -> bool {
     Header::from_byte_slice(head).cksum().is_ok_and(|claimed| claimed == sum)
 }
 
-/// What is in a tar archive, whose headers may take so much memory.
+/// What is in a tar archive, no header of which may take more than so much memory.
 ///
 /// # Errors
 /// As [`open`](super::open).
@@ -41,9 +42,14 @@ pub(super) fn list(path: &Path, memory: u64) -> Result<Folder> {
     let file = fs::File::open(path).map_err(failed)?;
     let length = file.metadata().map_err(failed)?.len();
     let (mut tree, shared): (_, Arc<Path>) = (Growing::default(), Arc::from(path));
-    let broken = |error: io::Error| broken(path, &error, memory);
-    let mut archive = Archive::new(Limited { inner: BufReader::new(file), left: memory });
+    let broken = |error: io::Error| match error.kind() {
+        ErrorKind::FileTooLarge => damaged(path, &"a name in it has no end"),
+        _ => damaged(path, &error),
+    };
+    let left = Cell::new(memory);
+    let mut archive = Archive::new(Limited { inner: BufReader::new(file), left: &left });
     for entry in archive.entries_with_seek().map_err(broken)? {
+        left.set(memory);
         let entry = entry.map_err(broken)?;
         let place = || {
             let (start, packed) = (entry.raw_file_position(), entry.size());
@@ -65,8 +71,12 @@ pub(super) fn list(path: &Path, memory: u64) -> Result<Folder> {
 /// As [`open`](super::open).
 pub(super) fn unpack(path: &Path, reader: Box<dyn Read>, memory: u64) -> Result<Opened> {
     let (mut tree, mut used) = (Growing::default(), 0);
-    let broken = |error: io::Error| broken(path, &error, memory);
-    let mut archive = Archive::new(Limited { inner: reader, left: memory });
+    let broken = |error: io::Error| match error.kind() {
+        ErrorKind::FileTooLarge => too_large(path, memory),
+        _ => damaged(path, &error),
+    };
+    let left = Cell::new(memory);
+    let mut archive = Archive::new(Limited { inner: reader, left: &left });
     for entry in archive.entries().map_err(broken)? {
         let mut entry = entry.map_err(broken)?;
         let (kind, size) = (entry.header().entry_type(), entry.size());
@@ -113,10 +123,6 @@ fn grown(tree: Growing, path: &Path) -> Folder {
 fn cut_short<R: Read>(path: &Path, entry: &Entry<'_, R>) -> Error {
     let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
     damaged(path, &format!("{name} is not whole"))
-}
-
-fn broken(path: &Path, error: &io::Error, memory: u64) -> Error {
-    if error.kind() == ErrorKind::FileTooLarge { too_large(path, memory) } else { damaged(path, error) }
 }
 
 fn too_large(path: &Path, memory: u64) -> Error {
