@@ -8,7 +8,7 @@ import sys
 import numpy
 from PIL import Image, ImageOps
 
-SIDE = 24
+SIDE = 32
 GREY = sys.argv[1] == "grey"
 MODE = "L" if GREY else "RGB"
 
@@ -39,7 +39,6 @@ if GREY:
         "grey.jpg": (grey, {"quality": 92}),
         "progressive.jpg": (grey, {"quality": 60, "progressive": True}),
         "turned.jpg": (grey, {"exif": turned}),
-        "grey.bmp": (grey, {}),
         "grey.tif": (grey, {}),
         "packed.tif": (grey, {"compression": "tiff_lzw"}),
         "deflated.tif": (grey, {"compression": "tiff_adobe_deflate"}),
@@ -63,6 +62,8 @@ else:
         "turned.jpg": (colour, {"exif": turned, "subsampling": 0}),
         "inks.jpg": (colour.convert("CMYK"), {"quality": 95}),
         "colour.bmp": (colour, {}),
+        # It has a palette, whatever is in it.
+        "grey.bmp": (grey, {}),
         "palette.bmp": (few, {}),
         "palette.gif": (few, {}),
         "holes.gif": (holes, {"transparency": 3}),

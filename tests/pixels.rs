@@ -5,7 +5,12 @@ use std::{fs, path::Path, process::Command};
 use attar::data::{Reading, read_train};
 
 /// The largest difference of a pixel: none where nothing is lost, 1 where decoders may round.
-fn tolerance(name: &str) -> u8 {
+fn tolerance(set: &str, name: &str) -> u8 {
+    if set == "colour" && name.ends_with(".jpg") {
+        // Two colour transforms and an upsampling follow the rounded cosine transform. (Pictures whose sides are whole blocks:
+        // at the edges of others libjpeg repeats the last of a halved colour plane, and zune-jpeg what the coder put behind it.)
+        return 3;
+    }
     let rounds = name.ends_with(".jpg") || name.ends_with(".webp") && name.starts_with("lossy");
     // Alpha is blended with rounding, too.
     u8::from(rounds || name.starts_with("alpha"))
@@ -26,7 +31,7 @@ fn differences(set: &str) -> Vec<String> {
         for row in half.set.of_class(class as u32) {
             let pixels = images.get(row as usize).expect("it is there");
             let largest = pixels.iter().zip(wanted).map(|(ours, theirs)| ours.abs_diff(*theirs)).max().unwrap_or(0);
-            if largest > tolerance(name) {
+            if largest > tolerance(set, name) {
                 found.push(format!("{name}: {largest}"));
             }
         }
