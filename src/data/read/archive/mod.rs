@@ -4,6 +4,7 @@
 mod growing;
 mod tar;
 mod zip;
+mod zstd;
 
 use std::cell::Cell;
 use std::fs;
@@ -47,8 +48,8 @@ impl Kind {
         }
         let (kind, unpacked) = if head.starts_with(b"\x1f\x8b") {
             (Kind::TarGz, self::head(gzip(path)?))
-        } else if head.starts_with(b"\x28\xb5\x2f\xfd") {
-            (Kind::TarZst, self::head(zstd(path)?))
+        } else if head.starts_with(zstd::MAGIC) {
+            (Kind::TarZst, self::head(zstd::open(path)?))
         } else {
             return Ok(None);
         };
@@ -76,7 +77,7 @@ pub(super) fn open(path: &Path, memory: u64) -> Result<Option<Opened>> {
         Some(Kind::Zip) => zip::list(path).map(|folder| Some(Opened { folder, memory: 0 })),
         Some(Kind::Tar) => tar::list(path, memory).map(|folder| Some(Opened { folder, memory: 0 })),
         Some(Kind::TarGz) => packed(gzip(path)?),
-        Some(Kind::TarZst) => packed(zstd(path)?),
+        Some(Kind::TarZst) => packed(zstd::open(path)?),
     }
 }
 
@@ -103,29 +104,51 @@ fn gzip(path: &Path) -> Result<Box<dyn Read>> {
     Ok(Box::new(MultiGzDecoder::new(io::BufReader::new(file))))
 }
 
-fn zstd(path: &Path) -> Result<Box<dyn Read>> {
-    let file = fs::File::open(path).map_err(|error| Error::io(path.display(), error))?;
-    let decoder = ruzstd::decoding::StreamingDecoder::new(io::BufReader::new(file));
-    Ok(Box::new(decoder.map_err(|error| damaged(path, &error))?))
+/// What happens while an archive is read.
+struct Watch {
+    /// Bytes that may still be read; what is passed over does not count.
+    left: Cell<u64>,
+    /// How many of the bytes that were read last are zeros, of which the mark at the end of a tar archive is made.
+    zeros: Cell<usize>,
+    /// Whether nothing was left to read.
+    ended: Cell<bool>,
 }
 
-/// A reader that fails where more is read than is left; what is passed over does not count.
-struct Limited<'a, R> {
+impl Watch {
+    fn new(left: u64) -> Watch {
+        Watch { left: Cell::new(left), zeros: Cell::new(0), ended: Cell::new(false) }
+    }
+
+    /// Whether the archive went on to its end without a mark there.
+    fn is_cut_short(&self) -> bool {
+        self.ended.get() && self.zeros.get() < HEAD as usize
+    }
+}
+
+/// A reader that is watched, and fails where it would take more than is left.
+struct Watched<'a, R> {
     inner: R,
-    left: &'a Cell<u64>,
+    watch: &'a Watch,
 }
 
-impl<R: Read> Read for Limited<'_, R> {
+impl<R: Read> Read for Watched<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(buffer)?;
-        let left = self.left.get().checked_sub(read as u64);
-        self.left.set(left.ok_or_else(|| io::Error::from(ErrorKind::FileTooLarge))?);
+        if read == 0 {
+            self.watch.ended.set(!buffer.is_empty());
+            return Ok(0);
+        }
+        let zeros = buffer[..read].iter().rev().take_while(|&&byte| byte == 0).count();
+        self.watch.zeros.set(if zeros == read { self.watch.zeros.get().saturating_add(read) } else { zeros });
+        let left = self.watch.left.get().checked_sub(read as u64);
+        self.watch.left.set(left.ok_or_else(|| io::Error::from(ErrorKind::FileTooLarge))?);
         Ok(read)
     }
 }
 
-impl<R: Seek> Seek for Limited<'_, R> {
+impl<R: Seek> Seek for Watched<'_, R> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.watch.zeros.set(0);
         self.inner.seek(to)
     }
 }

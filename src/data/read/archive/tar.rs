@@ -1,6 +1,5 @@
 //! Tar archives (POSIX.1-2024, `pax`, with what GNU and older tools write).
 
-use std::cell::Cell;
 use std::fs;
 use std::io::{self, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -9,7 +8,7 @@ use std::sync::Arc;
 use tar::{Archive, Entry, EntryType, Header};
 
 use super::{
-    Limited, Opened, damaged,
+    Opened, Watch, Watched, damaged,
     growing::{Growing, Node},
     odd,
 };
@@ -46,10 +45,10 @@ pub(super) fn list(path: &Path, memory: u64) -> Result<Folder> {
         ErrorKind::FileTooLarge => damaged(path, &"a name in it has no end"),
         _ => damaged(path, &error),
     };
-    let left = Cell::new(memory);
-    let mut archive = Archive::new(Limited { inner: BufReader::new(file), left: &left });
+    let watch = Watch::new(memory);
+    let mut archive = Archive::new(Watched { inner: BufReader::new(file), watch: &watch });
     for entry in archive.entries_with_seek().map_err(broken)? {
-        left.set(memory);
+        watch.left.set(memory);
         let entry = entry.map_err(broken)?;
         let place = || {
             let (start, packed) = (entry.raw_file_position(), entry.size());
@@ -62,6 +61,7 @@ pub(super) fn list(path: &Path, memory: u64) -> Result<Folder> {
             add(&mut tree, path, &entry, node)?;
         }
     }
+    check_end(path, &watch)?;
     Ok(grown(tree, path))
 }
 
@@ -75,8 +75,8 @@ pub(super) fn unpack(path: &Path, reader: Box<dyn Read>, memory: u64) -> Result<
         ErrorKind::FileTooLarge => too_large(path, memory),
         _ => damaged(path, &error),
     };
-    let left = Cell::new(memory);
-    let mut archive = Archive::new(Limited { inner: reader, left: &left });
+    let watch = Watch::new(memory);
+    let mut archive = Archive::new(Watched { inner: reader, watch: &watch });
     for entry in archive.entries().map_err(broken)? {
         let mut entry = entry.map_err(broken)?;
         let (kind, size) = (entry.header().entry_type(), entry.size());
@@ -96,7 +96,13 @@ pub(super) fn unpack(path: &Path, reader: Box<dyn Read>, memory: u64) -> Result<
             add(&mut tree, path, &entry, node)?;
         }
     }
+    check_end(path, &watch)?;
     Ok(Opened { folder: grown(tree, path), memory: used })
+}
+
+/// An archive that ends between two files looks whole but for the mark at its end.
+fn check_end(path: &Path, watch: &Watch) -> Result<()> {
+    if watch.is_cut_short() { Err(damaged(path, &"it has no mark at its end")) } else { Ok(()) }
 }
 
 /// `None` for what is no entry but says something of others.
