@@ -341,6 +341,14 @@ fn old_keys_are_refused_with_their_new_names() {
     assert!(Recipe::default().with("method.name=nothing").expect_err("refused").to_string().contains("ncfm, dm"));
 }
 
+#[test]
+fn more_images_than_there_are_is_no_distillation() {
+    let data = squares(1);
+    let begin = |count: usize| Distillation::new(recipe().images_per_class(count), &data, engine());
+    assert!(begin(10).is_ok());
+    assert!(matches!(begin(11), Err(Error::Data(sentence)) if sentence.contains("more than the 10")));
+}
+
 /// Interrupted at any batch, in the middle of a test too, an evaluation comes to the same accuracies.
 #[test]
 fn a_resumed_evaluation_equals_an_uninterrupted_one() {

@@ -36,6 +36,13 @@ impl Facts {
             let class = &classes[class];
             return Err(Error::Data(format!("class `{class}` has no training image: add some or remove it")));
         }
+        let most = (0..classes.len()).map(|class| data.of_class(class as u32).len()).max().unwrap_or(0);
+        if recipe.images_per_class > most && !kind.selects() {
+            let asked = recipe.images_per_class;
+            return Err(Error::Data(format!(
+                "{asked} images per class are more than the {most} that a class has at most: ask for fewer"
+            )));
+        }
         recipe.canvas.factor = Factor::Of(factor::choose(&recipe, data));
         let spread = data.spread();
         let setting = Setting {
