@@ -52,6 +52,10 @@ export function judge(classes: readonly PictureClass[], settings: Settings): Jud
   ) {
     problems.push(`Images per class is a whole number from 1 to ${MOST_PER_CLASS}.`);
   }
+  const most = Math.max(0, ...classes.map(({ files }) => trainingImages(files.length)));
+  if (most > 0 && settings.imagesPerClass > most) {
+    problems.push(`No class has more than ${plural(most, "picture")} to distil from: choose at most as many images per class.`);
+  }
   if (!Number.isInteger(settings.seed) || settings.seed < 0) {
     problems.push("The seed is a whole number from 0 upwards.");
   }

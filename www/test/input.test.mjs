@@ -229,6 +229,8 @@ test("what cannot be distilled is told before it starts", async () => {
   ]);
   await page.fill("#per-class", "0");
   assert.match((await problems(page)).at(-1), /whole number from 1 to 50/);
+  await page.fill("#per-class", "9");
+  assert.match((await problems(page)).at(-1), /No class has more than 2 pictures to distil from/);
   await wellBehaved(opened);
 });
 
