@@ -339,6 +339,18 @@ fn all_that_cannot_be_read_is_named_or_skipped() {
     assert!(read_source(root.path(), &skipping).unwrap_err().to_string().contains('a'));
 }
 
+/// The size in the header decides the form of all pictures, and none has sides of 0.
+#[test]
+fn pictures_without_pixels_are_named() {
+    let root = tempfile::tempdir().unwrap();
+    for name in ["a/0.gif", "a/1.gif", "b/0.gif", "b/1.gif"] {
+        fs::create_dir_all(root.path().join(name).parent().unwrap()).unwrap();
+        fs::write(root.path().join(name), b"GIF87a\0\0\0\0\0\0\0").unwrap();
+    }
+    let error = read(root.path()).unwrap_err().to_string();
+    assert!(error.starts_with("4 of 4 files cannot be read") && error.contains("0 x 0 pixels"), "{error}");
+}
+
 #[test]
 fn what_becomes_of_pictures_is_told() {
     let notes = |make: &dyn Fn(&Path), reading: &Reading| {

@@ -85,7 +85,11 @@ fn open<'a>(bytes: &'a [u8], budget: &Budget) -> Result<impl ImageDecoder + use<
     (limits.max_image_width, limits.max_image_height) = (Some(LARGEST_SIDE), Some(LARGEST_SIDE));
     limits.max_alloc = Some(budget.most());
     reader.limits(limits);
-    reader.into_decoder().map_err(|error| unreadable(bytes, &error, budget))
+    let decoder = reader.into_decoder().map_err(|error| unreadable(bytes, &error, budget))?;
+    match decoder.dimensions() {
+        (1.., 1..) => Ok(decoder),
+        (width, height) => Err(format!("is a picture of {width} x {height} pixels: get it again or remove it")),
+    }
 }
 
 /// What a file is that begins like this, and how it becomes a picture that can be read.
