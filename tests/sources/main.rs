@@ -345,7 +345,7 @@ fn pictures_without_pixels_are_named() {
     let root = tempfile::tempdir().unwrap();
     for name in ["a/0.gif", "a/1.gif", "b/0.gif", "b/1.gif"] {
         fs::create_dir_all(root.path().join(name).parent().unwrap()).unwrap();
-        fs::write(root.path().join(name), b"GIF87a\0\0\0\0\0\0\0").unwrap();
+        fs::write(root.path().join(name), b"GIF87a\0\0\0\0\0\0\0\0\0\x0c0").unwrap();
     }
     let error = read(root.path()).unwrap_err().to_string();
     assert!(error.starts_with("4 of 4 files cannot be read") && error.contains("0 x 0 pixels"), "{error}");
