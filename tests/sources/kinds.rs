@@ -47,13 +47,19 @@ fn make_one(kind: &str, root: &Path, example: &str) -> std::path::PathBuf {
             fs::write(&file, archives::tar(&webdataset::samples(0, 4, "cls"))).unwrap();
             root.into()
         }
+        "Parquet tables" => {
+            let table =
+                Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/parquet/train-00000-of-00002.parquet");
+            fs::copy(table, &file).unwrap();
+            file
+        }
         _ => panic!("no test makes {kind}"),
     }
 }
 
 #[test]
 fn all_kinds_are_read() {
-    assert_eq!(SOURCE_KINDS.len(), 8);
+    assert_eq!(SOURCE_KINDS.len(), if cfg!(feature = "parquet") { 9 } else { 8 });
     for kind in SOURCE_KINDS {
         let root = tempfile::tempdir().unwrap();
         let source = make_one(kind.name, root.path(), kind.example);

@@ -6,6 +6,8 @@
 mod archives;
 mod arrays;
 mod kinds;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod selection;
 mod tables;
 mod webdataset;
@@ -131,8 +133,9 @@ const LAYOUTS: &[Case] = &[
     case("caf\u{e9}/*2, cafe\u{301}/*2", Refused(&["same name to the eye", "\\u{301}", "\\u{e9}"])),
     case("train/caf\u{e9}/*2, train/b/*2, test/cafe\u{301}/*1", Halves("b 2, caf\u{e9} 2", "b 0, caf\u{e9} 1")),
     // Data that are no pictures.
-    case("train.parquet", Refused(&["holds no pictures", "Hugging Face", "one folder a class"])),
-    case("data/train-00000-of-00001.parquet", Refused(&["Hugging Face"])),
+    case("train.parquet", Refused(&["train.parquet is"])),
+    case("data/train-00000-of-00001.parquet", Refused(&["train-00000-of-00001.parquet is"])),
+    case("train.arrow", Refused(&["holds no pictures", "Hugging Face", "one folder a class"])),
     case("data_batch_1.bin, test_batch.bin", Refused(&["data_batch_1.bin is cut short", "CIFAR-10"])),
     case("batch.bin", Refused(&["binary file", "CIFAR"])),
     case("x_train.npy, y_train.npy", Refused(&["x_train.npy is no NumPy array"])),

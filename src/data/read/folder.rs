@@ -27,6 +27,23 @@ pub(super) struct Pictures {
     pub name: String,
     pub path: PathBuf,
     pub layout: Layout,
+    /// Bytes of memory that its files take, of that which is left.
+    pub memory: u64,
+    /// What was left out before any file was opened, and why.
+    pub skipped: Vec<String>,
+}
+
+impl Pictures {
+    /// Those of files that take no memory.
+    pub fn new(name: String, path: PathBuf, layout: Layout) -> Pictures {
+        Pictures { name, path, layout, memory: 0, skipped: Vec::new() }
+    }
+
+    /// With what the layout tells before what a half does.
+    fn told(&self, mut half: Half, notes: Vec<String>) -> Half {
+        half.skipped.splice(0..0, self.skipped.iter().cloned());
+        half.after(notes)
+    }
 }
 
 /// Both halves; see [`read_source`](super::read_source).
@@ -39,17 +56,17 @@ pub(super) fn read(pictures: &Pictures, reading: &Reading) -> Result<Source> {
             notes.push(format!("{path} has no test half with class folders: a tenth of each class is held out"));
         }
         let (whole, _) = train.decode_together(None, reading)?;
-        return whole.after(notes).divided(reading.seed);
+        return pictures.told(whole, notes).divided(reading.seed);
     };
     let (train, test) = train.decode_together(Some(&Files::new(&pictures.name, test)), reading)?;
     let test = test.ok_or_else(|| Error::Data(format!("{path} has no test images")))?;
-    train.after(notes).with_test(test)
+    pictures.told(train, notes).with_test(test)
 }
 
 /// All pictures to train on; see [`read_train`](super::read_train).
 pub(super) fn read_train(pictures: &Pictures, reading: &Reading) -> Result<Half> {
     let (half, _) = Files::new(&pictures.name, &pictures.layout.train).decode_together(None, reading)?;
-    Ok(half.after(pictures.layout.notes.clone()))
+    Ok(pictures.told(half, pictures.layout.notes.clone()))
 }
 
 /// The test half, or all pictures; see [`read_test`](super::read_test).
@@ -59,7 +76,7 @@ pub(super) fn read_test(pictures: &Pictures, reading: &Reading, channels: usize,
     let files = Files::new(&pictures.name, test.as_ref().unwrap_or(train));
     let budget = Budget::new(reading.memory);
     let decoded = files.decode(&form, &budget, reading)?;
-    Ok(files.half(decoded, &form)?.after(notes.clone()))
+    Ok(pictures.told(files.half(decoded, &form)?, notes.clone()))
 }
 
 /// The files of a half.

@@ -55,6 +55,12 @@ pub const SOURCE_KINDS: &[SourceKind] = &[
         shown_by: "a tar archive, or a folder of them, with a file .cls or .json beside each image",
         example: "train-0000.tar",
     },
+    #[cfg(feature = "parquet")]
+    SourceKind {
+        name: "Parquet tables",
+        shown_by: "those of the Hugging Face hub, one or a folder of them, with columns image and label",
+        example: "train-00000-of-00001.parquet",
+    },
 ];
 
 /// What becomes of a file that holds a data set.
@@ -69,7 +75,7 @@ enum Fate {
 const AS_PNG: Fate = Fate::Unread("save its images as PNG files in one folder a class");
 
 /// How a file name ends, what such a file is, and what becomes of it.
-const ENDINGS: [(&[&str], &str, Fate); 17] = [
+const ENDINGS: &[(&[&str], &str, Fate)] = &[
     (&["zip"], "a zip archive", Fate::Given),
     (&["tar", "tgz", "tar.gz", "tar.zst"], "a tar archive", Fate::Given),
     (
@@ -78,6 +84,8 @@ const ENDINGS: [(&[&str], &str, Fate); 17] = [
         Fate::Unread("unpack it and give the folder"),
     ),
     (&["7z", "rar"], "an archive", Fate::Unread("unpack it and give the folder")),
+    #[cfg(feature = "parquet")]
+    (&["parquet"], "a Parquet table", Fate::Given),
     (
         &["parquet", "arrow"],
         "a table of the Hugging Face hub",

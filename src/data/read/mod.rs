@@ -27,6 +27,8 @@ mod named;
 mod native;
 #[cfg(not(target_arch = "wasm32"))]
 mod numpy;
+#[cfg(all(feature = "parquet", not(target_arch = "wasm32")))]
+mod parquet;
 #[cfg(not(target_arch = "wasm32"))]
 mod part;
 #[cfg(not(target_arch = "wasm32"))]

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+#[cfg(feature = "parquet")]
+use super::parquet;
 use super::{
     archive,
     arrays::{self, Arrays},
@@ -154,7 +156,7 @@ impl Half {
 /// pictures that a person may not expect, stands in [`Source::notes`].
 ///
 /// Zip archives and plain tar archives are read in place. Packed tar archives are unpacked into memory, at most half of what
-/// [`Reading::memory`] allows.
+/// [`Reading::memory`] allows; so are the images of Parquet tables, of which a [`Selection`] leaves less to hold.
 ///
 /// # Errors
 /// [`Error::Data`], [`Error::Format`] or [`Error::Io`], each naming the file and saying what to do.
@@ -216,10 +218,21 @@ fn find(path: &Path, reading: &Reading) -> Result<(Found, Reading)> {
     } else if let Some(archive) = archive::open(path, reading.memory)? {
         (archive.folder, archive.memory)
     } else {
-        return Ok((in_file(path, reading)?, reading.clone()));
+        return Ok(in_file(path, reading)?.beside(reading));
     };
     let reading = Reading { memory: reading.memory - used, ..reading.clone() };
-    Ok((in_folder(folder, &reading)?, reading))
+    Ok(in_folder(folder, &reading)?.beside(&reading))
+}
+
+impl Found {
+    /// With the memory that is left beside it.
+    fn beside(self, reading: &Reading) -> (Found, Reading) {
+        let used = match &self {
+            Found::Arrays(_) => 0,
+            Found::Pictures(pictures) => pictures.memory,
+        };
+        (self, Reading { memory: reading.memory - used, ..reading.clone() })
+    }
 }
 
 /// What a file holds that is no archive.
@@ -228,9 +241,14 @@ fn in_file(path: &Path, reading: &Reading) -> Result<Found> {
     if safetensors::is_one(path)? {
         return Ok(Found::Arrays(Box::new(named::in_safetensors(path, name)?)));
     }
+    #[cfg(feature = "parquet")]
+    if let Some(table) = parquet::given(path)? {
+        let pictures = parquet::gather(&[table], reading)?.pictures(name, path.to_path_buf(), reading)?;
+        return Ok(Found::Pictures(pictures));
+    }
     let table = table::given(path)?.ok_or_else(|| kinds::no_source(path))?;
     let layout = reading.selection.of_layout(table::layout(&[table], reading)?, &name)?;
-    Ok(Found::Pictures(Pictures { name, path: path.to_path_buf(), layout }))
+    Ok(Found::Pictures(Pictures::new(name, path.to_path_buf(), layout)))
 }
 
 /// What a folder or an archive holds.
@@ -244,6 +262,11 @@ fn in_folder(folder: Folder, reading: &Reading) -> Result<Found> {
     }
     if !has_pictures && let Some(found) = named::find(&folder)? {
         return Ok(Found::Arrays(Box::new(found)));
+    }
+    #[cfg(feature = "parquet")]
+    if !has_pictures && let tables @ [_, ..] = &parquet::find(&folder)[..] {
+        let pictures = parquet::gather(tables, reading)?.pictures(folder.name, folder.path, reading)?;
+        return Ok(Found::Pictures(pictures));
     }
     let shards = webdataset::unpacked(&folder, reading)?;
     let layout = match layout::of(&folder, reading.selection.split.as_deref()) {
@@ -260,5 +283,5 @@ fn in_folder(folder: Folder, reading: &Reading) -> Result<Found> {
         },
     };
     let layout = reading.selection.of_layout(layout, &folder.name)?;
-    Ok(Found::Pictures(Pictures { name: folder.name, path: folder.path, layout }))
+    Ok(Found::Pictures(Pictures::new(folder.name, folder.path, layout)))
 }

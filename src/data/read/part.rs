@@ -1,7 +1,7 @@
 //! The part of a source that a name stands for, be it of a folder, an array, a file or in a column.
 
 /// What a name makes of images.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Part {
     Train,
     Test,

@@ -92,7 +92,7 @@ impl Selection {
         set.labels().iter().filter(|&&label| self.wants(&set.classes()[label as usize])).count()
     }
 
-    fn wants(&self, class: &str) -> bool {
+    pub(super) fn wants(&self, class: &str) -> bool {
         self.classes.is_empty() || self.classes.iter().any(|name| files::shown(name.as_ref()) == class)
     }
 
