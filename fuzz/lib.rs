@@ -15,7 +15,8 @@ pub const POOL: (&[u8; 6], &[u16]) = (b"ATTARP", &[1]);
 pub const POOL_CHECKPOINT: (&[u8; 6], &[u16]) = (b"ATTARQ", &[1]);
 
 /// The kinds of files that a source can be, by what their names end in; the first byte of an input chooses.
-pub const ENDINGS: [&str; 9] = ["zip", "tar", "tar.gz", "npz", "npy", "safetensors", "csv", "jsonl", "bin"];
+pub const ENDINGS: [&str; 10] =
+    ["zip", "tar", "tar.gz", "npz", "npy", "safetensors", "csv", "jsonl", "bin", "parquet"];
 
 /// A file of this kind around a body.
 pub fn sealed(magic: &[u8; 6], version: u16, body: &[u8]) -> Vec<u8> {
