@@ -230,7 +230,7 @@ fn odd_entries_are_named() {
         (all, two_classes(&[odd("b/9.png", Oddity::Link)]), &["b/9.png is a link", "remove it"]),
         (tars, two_classes(&[odd("b/9.png", Oddity::Fifo)]), &["b/9.png is neither a file nor a folder"]),
         (zips, two_classes(&[odd("b/9.png", Oddity::Encrypted)]), &["set.zip is encrypted", "password"]),
-        (zips, two_classes(&[odd("b/9.png", Oddity::Lzma)]), &["b/9.png is packed by another method"]),
+        (zips, two_classes(&[odd("b/9.png", Oddity::Lzma)]), &["b/9.png by another method", "unpack it and give"]),
         (zips, two_classes(&[odd("b/9.png", Oddity::Claims(10))]), &["b/9.png is not what", "get"]),
         (zips, two_classes(&[odd("b/9.png", Oddity::Claims(5_000))]), &["b/9.png is not what", "get"]),
         (zips, two_classes(&[odd("b/9.png", Oddity::Claims(u32::MAX - 1))]), &["b/9.png is too large"]),
@@ -274,6 +274,14 @@ fn what_is_cut_short_is_refused() {
     for cut in [&plain[..end * 512], &gzip(&plain[..end * 512])] {
         let error = read_file("set.tar", cut, &Reading::default()).unwrap_err();
         assert!(error.contains("no mark at its end"), "{error}");
+    }
+    // And in or before the checksum of what is packed, though all files are there.
+    let packed = gzip(&plain);
+    let mut changed = packed.clone();
+    changed[packed.len() - 6] ^= 1;
+    for bytes in [&packed[..packed.len() - 4], &changed] {
+        let error = read_file("set.tar.gz", bytes, &Reading::default()).unwrap_err();
+        assert!(error.contains("damaged or cut short"), "{error}");
     }
     // Several packed pieces are one archive.
     let (first, second) = plain.split_at(plain.len() / 2);

@@ -97,6 +97,8 @@ pub(super) fn unpack(path: &Path, reader: Box<dyn Read>, memory: u64) -> Result<
         }
     }
     check_end(path, &watch)?;
+    // What is behind the mark: the checksum of all of it, above all.
+    io::copy(&mut archive.into_inner(), &mut io::sink()).map_err(broken)?;
     Ok(Opened { folder: grown(tree, path), memory: used })
 }
 

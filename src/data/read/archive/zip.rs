@@ -38,6 +38,13 @@ pub(super) fn list(path: &Path) -> Result<Folder> {
             return Err(odd(path, "is encrypted: unpack it with its password and give the folder"));
         }
         let name = name(&entry).ok_or_else(|| damaged(path, &"an entry has no name"))?;
+        if !matches!(entry.compression(), CompressionMethod::STORE | CompressionMethod::DEFLATE) {
+            let name = name.display();
+            return Err(odd(
+                path,
+                &format!("packs {name} by another method than deflate: unpack it and give the folder"),
+            ));
+        }
         let node =
             node(&entry, &shared, length).ok_or_else(|| damaged(path, &format!("{} is not whole", name.display())))?;
         tree.add(&name, node).map_err(|rest| odd(path, &rest))?;
@@ -64,8 +71,7 @@ fn node<R: std::io::Read + ?Sized>(entry: &ZipFile<'_, R>, archive: &Arc<Path>, 
     }
     let packing = match entry.compression() {
         CompressionMethod::STORE => Packing::Stored,
-        CompressionMethod::DEFLATE => Packing::Deflate,
-        _ => return Some(Node::Other("packed by another method than deflate")),
+        _ => Packing::Deflate,
     };
     let (start, packed) = (entry.data_start()?, entry.compressed_size());
     if start.checked_add(packed)? > length {
