@@ -6,7 +6,8 @@
 use std::{fs, io::Cursor, path::Path, process::Command};
 
 use attar::data::{
-    Distilled, FORMS, Form, Losses, Normalisation, Planes, Reading, Shows, SoftLabels, Versions, read_train,
+    Distilled, FORMS, Form, Losses, Normalisation, Planes, Reading, Shows, SoftLabels, Versions, read_source,
+    read_train,
 };
 use attar::{Dataset, Settings};
 use pollster::block_on;
@@ -125,6 +126,22 @@ fn safetensors_hold_the_pictures() {
     assert_eq!((images.shape(), images.data()), (&set.shape()[..], &set.images_u8()[..]));
     let values: Vec<u8> = set.labels.iter().flat_map(|&label| i64::from(label).to_le_bytes()).collect();
     assert_eq!((labels.shape(), labels.data()), (&[set.len()][..], &values[..]));
+}
+
+#[test]
+fn what_is_written_is_a_source_again() {
+    for (form, ending) in
+        [("folder", ""), ("zip", ".zip"), ("npz", ".npz"), ("safetensors", ".safetensors"), ("idx", "")]
+    {
+        let (root, set) = (tempfile::tempdir().unwrap(), pictures(1));
+        let path = root.path().join(format!("again{ending}"));
+        fs::rename(write(form, &set, root.path()), &path).unwrap();
+        let source = read_source(&path, &Reading::default()).unwrap_or_else(|error| panic!("{form}: {error}"));
+        let sorted = |classes: &[String]| classes.iter().cloned().collect::<std::collections::BTreeSet<String>>();
+        assert_eq!(sorted(source.train.classes()), sorted(&set.classes), "{form}");
+        let counts: Vec<usize> = (0..3).map(|class| source.train.of_class(class).len()).collect();
+        assert_eq!((counts, source.test.len()), (vec![3; 3], 3), "{form}");
+    }
 }
 
 /// What a line of Python prints as JSON, run in a folder; `None`, after saying so, where there is no NumPy, unless

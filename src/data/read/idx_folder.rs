@@ -14,12 +14,13 @@ use crate::{Error, Result};
 
 const CLASSES: &str = "classes.txt";
 
-/// Where the four files of a data set lie, and its class names. A half that is not there is missed only by who wants it.
+/// Where the files of a data set lie, and its class names. A half with a file missing is missed only by who wants it.
 pub(super) struct IdxFolder {
     /// Of the source, which may be a folder above.
     name: String,
     train: Result<Paths>,
-    test: Result<Paths>,
+    /// `None` if neither of its files is there.
+    test: Option<Result<Paths>>,
     classes: Option<File>,
 }
 
@@ -119,7 +120,8 @@ impl IdxFolder {
             Ok(Paths { images: find(half, Holds::Images)?, labels: find(half, Holds::Labels)? })
         };
         let classes = folder.files.iter().find(|file| file.lower_name() == CLASSES).cloned();
-        Ok(IdxFolder { name: source.into(), train: half(IsHalf::Train), test: half(IsHalf::Test), classes })
+        let test = names.iter().any(|(name, _)| name.half == IsHalf::Test).then(|| half(IsHalf::Test));
+        Ok(IdxFolder { name: source.into(), train: half(IsHalf::Train), test, classes })
     }
 
     /// The names of the classes, a line each.
@@ -162,13 +164,21 @@ impl Arrays for IdxFolder {
     fn part(&self, part: Part, reading: &Reading) -> Result<Option<Half>> {
         match part {
             Part::Train => self.half(&there(&self.train)?.read(reading)?, reading).map(Some),
-            Part::Test => self.half(&there(&self.test)?.read(reading)?, reading).map(Some),
+            Part::Test => {
+                let test = self.test.as_ref().map(|test| self.half(&there(test)?.read(reading)?, reading));
+                test.transpose()
+            }
             Part::Validation | Part::Class => Ok(None),
         }
     }
 
     fn both(&self, reading: &Reading) -> Result<(Half, Option<Half>)> {
-        let (train, test) = (there(&self.train)?.read(reading)?, there(&self.test)?.read(reading)?);
+        let train = there(&self.train)?;
+        let Some(test) = &self.test else {
+            let note = format!("{} has no test half: a tenth of each class is held out", train.images.path.display());
+            return Ok((self.half(&train.read(reading)?, reading)?.after(vec![note]), None));
+        };
+        let (train, test) = (train.read(reading)?, there(test)?.read(reading)?);
         check_headers(&[train.pair(), test.pair()], reading.size.is_none())?;
         Ok((self.half(&train, reading)?, Some(self.half(&test, reading)?)))
     }

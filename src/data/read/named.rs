@@ -9,7 +9,7 @@ use super::{
     layout::few,
     numpy,
     part::Part,
-    safetensors,
+    safetensors::{self, Tensors},
     tree::{File, Folder},
 };
 use crate::data::dataset::Dataset;
@@ -82,6 +82,8 @@ pub(super) struct Named {
     names: Option<Stored>,
     /// A text file of a name a line.
     classes: Option<File>,
+    /// Names that stand beside the arrays in their file.
+    listed: Option<Vec<String>>,
     notes: Vec<String>,
 }
 
@@ -120,7 +122,8 @@ pub(super) fn find(folder: &Folder) -> Result<Option<Named>> {
 /// # Errors
 /// As [`safetensors::tensors`] and [`Named::of`].
 pub(super) fn in_safetensors(path: &Path, name: String) -> Result<Named> {
-    Named::of(path, name, safetensors::tensors(path)?, File::beside(path, CLASSES))
+    let Tensors { tensors, classes } = safetensors::tensors(path)?;
+    Ok(Named { listed: classes, ..Named::of(path, name, tensors, File::beside(path, CLASSES))? })
 }
 
 impl Named {
@@ -182,7 +185,7 @@ impl Named {
                 few(&unknown)
             ));
         }
-        Ok(Named { name, pairs, names, classes, notes })
+        Ok(Named { name, pairs, names, classes, listed: None, notes })
     }
 
     /// The names of the classes, which an array or a file may bring.
@@ -192,7 +195,7 @@ impl Named {
         {
             return Ok(Some(names));
         }
-        let Some(file) = &self.classes else { return Ok(None) };
+        let Some(file) = &self.classes else { return Ok(self.listed.clone()) };
         let text = file.text(reading.memory)?;
         Ok(Some(text.trim_end().lines().map(|line| line.trim().to_string()).collect()))
     }

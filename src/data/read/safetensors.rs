@@ -43,11 +43,19 @@ pub(super) fn is_one(path: &Path) -> Result<bool> {
     })
 }
 
-/// The tensors in a file, by name; their values are not read.
+/// What a file holds.
+pub(super) struct Tensors {
+    /// By name; their values are not read.
+    pub tensors: Vec<(String, Stored)>,
+    /// Names of classes, which files of ours have in their metadata.
+    pub classes: Option<Vec<String>>,
+}
+
+/// The tensors in a file.
 ///
 /// # Errors
 /// [`Error::Format`] if the file is damaged or cut short; [`Error::Io`].
-pub(super) fn tensors(path: &Path) -> Result<Vec<(String, Stored)>> {
+pub(super) fn tensors(path: &Path) -> Result<Tensors> {
     let failed = |error| Error::io(path.display(), error);
     let damaged = |why: String| Error::Format(format!("{} is damaged ({why}): get it again", path.display()));
     let mut file = std::fs::File::open(path).map_err(failed)?;
@@ -60,10 +68,13 @@ pub(super) fn tensors(path: &Path) -> Result<Vec<(String, Stored)>> {
     }
     let mut header = Vec::new();
     file.take(length).read_to_end(&mut header).map_err(failed)?;
-    let header: BTreeMap<String, serde_json::Value> =
+    let mut header: BTreeMap<String, serde_json::Value> =
         serde_json::from_slice(&header).map_err(|error| damaged(error.to_string()))?;
+    // A list in JSON, as all values there are text.
+    let metadata = header.remove("__metadata__").unwrap_or_default();
+    let classes = metadata.get("classes").and_then(serde_json::Value::as_str);
+    let classes = classes.and_then(|classes| serde_json::from_str(classes).ok());
     let archive: Arc<Path> = Arc::from(path);
-    let tensors = header.into_iter().filter(|(name, _)| name != "__metadata__");
     let tensor = |(name, info): (String, serde_json::Value)| {
         let info: Info = serde_json::from_value(info).map_err(|error| damaged(format!("{name}: {error}")))?;
         let [from, to] = info.data_offsets;
@@ -75,7 +86,7 @@ pub(super) fn tensors(path: &Path) -> Result<Vec<(String, Stored)>> {
         let file = File { path: path.join(&name), bytes: packed, place: Place::Span(place) };
         Ok((name, Stored { file, form: Form::Raw { kind: info.dtype, shape: info.shape } }))
     };
-    tensors.map(tensor).collect()
+    Ok(Tensors { tensors: header.into_iter().map(tensor).collect::<Result<_>>()?, classes })
 }
 
 /// The type that the header calls so.
