@@ -7,6 +7,9 @@ use crate::{Error, Result};
 /// The stream of random numbers that [`split_per_class`] draws from; the unit is the class.
 const SPLIT_STREAM: u32 = 0x5350_4c54;
 
+/// Images none of whose values is larger are most likely of another range, such as masks of 0 and 1.
+const DIM: u8 = 15;
+
 /// A training and a test set over the same classes and image size.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
@@ -50,6 +53,11 @@ impl Source {
                 size(&train),
                 size(&test)
             )));
+        }
+        if !train.images().pixels().iter().any(|&value| value > DIM) {
+            notes.push(format!(
+                "no training image has a pixel brighter than {DIM} of 255: scale them to 0..255 if they are not so dark"
+            ));
         }
         Ok(Source { train, test, name, bytes, notes, skipped: Vec::new() })
     }

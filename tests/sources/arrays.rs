@@ -191,6 +191,8 @@ fn images_of_all_usual_types_are_read() {
     assert_eq!(pixels_of(&colour[0]).unwrap(), planes);
     assert_eq!(pixels_of(&colour[1]).unwrap(), planes);
     let numbers = |values: &[f32]| npy("<f4", &[8, 2, 2], &bytes(&values.repeat(8), |value| value.to_le_bytes()));
+    let dim = npz(&[("x", npy("|u1", &[8, 2, 2], &[0, 1, 1, 0].repeat(8))), ("y", labels())]).unwrap();
+    assert!(dim.notes.concat().contains("brighter than 15 of 255"), "{:?}", dim.notes);
     let wrong: [(Vec<u8>, &str); 12] = [
         (npy("|u1", &[8, 0, 2, 3], &[]), "no image"),
         (npy("|u1", &[0, 1 << 40, 1 << 40, 3], &[]), "no image"),
