@@ -1,6 +1,10 @@
 //! The one error type of the crate, divided by who must act.
 
-use std::fmt;
+use std::{
+    any::Any,
+    fmt,
+    io::{self, ErrorKind},
+};
 
 /// Everything that can go wrong in Attar. Each message is one sentence that says what to do next.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -51,8 +55,29 @@ pub enum Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// Wraps an error of the operating system with the path it is about.
-    pub fn io(path: impl fmt::Display, error: impl fmt::Display) -> Error {
-        Error::Io { path: path.to_string(), message: error.to_string() }
+    /// Wraps an error of the operating system with the path it is about, and says what to do where its kind tells.
+    pub fn io(path: impl fmt::Display, error: impl fmt::Display + Any) -> Error {
+        let kind = (&error as &dyn Any).downcast_ref::<io::Error>().map(io::Error::kind);
+        let advice = match kind {
+            Some(ErrorKind::NotFound) => ": give a path that is there",
+            Some(ErrorKind::PermissionDenied) => ": allow it, or give another path",
+            Some(ErrorKind::ReadOnlyFilesystem) => ": give a path on another disk",
+            Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => ": make room, or give a path on another disk",
+            _ => "",
+        };
+        Error::Io { path: path.to_string(), message: format!("{error}{advice}") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_to_do_follows_from_the_kind() {
+        let text = |kind: ErrorKind| Error::io("x", io::Error::from(kind)).to_string();
+        assert!(text(ErrorKind::StorageFull).ends_with(": make room, or give a path on another disk"));
+        assert!(text(ErrorKind::PermissionDenied).starts_with("x: permission denied: allow it"));
+        assert_eq!(Error::io("x", "a folder").to_string(), "x: a folder");
     }
 }
