@@ -47,7 +47,7 @@ impl Console {
     /// Says something that is good to know, unless quiet.
     pub fn note(&self, text: impl Display) {
         if !self.quiet {
-            self.say(text);
+            self.say(&text.to_string());
         }
     }
 
@@ -56,9 +56,9 @@ impl Console {
         notes.iter().for_each(|note| self.note(format!("note: {note}")));
     }
 
-    /// Says why the command failed.
+    /// Says why the command failed, in a line.
     pub fn error(&self, text: impl Display) {
-        self.say(text);
+        self.say(&text.to_string().replace('\n', "\\n"));
     }
 
     /// Whether progress is to be drawn in place, rather than a line now and then.
@@ -77,7 +77,13 @@ impl Console {
         }
     }
 
-    fn say(&self, text: impl Display) {
+    fn say(&self, text: &str) {
+        // Names of files are in it, which may have what a terminal obeys.
+        let letter = |c: char| match c.is_control() && c != '\n' {
+            true => c.escape_default().to_string(),
+            false => c.to_string(),
+        };
+        let text: String = text.chars().map(letter).collect();
         // Nobody is left to hear that nobody is left to hear.
         let _ = writeln!(io::stderr().lock(), "{text}");
     }

@@ -247,7 +247,12 @@ impl Dataset {
         let relabel = |&label: &u32| {
             let name = &self.classes[label as usize];
             map[label as usize].map(|class| class as u32).ok_or_else(|| {
-                Error::Data(format!("class `{name}` is not among the classes `{}`: remove it", classes.join("`, `")))
+                let (some, more) = classes.split_at(classes.len().min(10));
+                let some = some.join("`, `");
+                let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+                Error::Data(format!(
+                    "class `{name}` is not among the classes `{some}`{more}: remove it, or call it like the one that it is"
+                ))
             })
         };
         let labels = self.labels.iter().map(relabel).collect::<Result<_>>()?;

@@ -55,11 +55,16 @@ pub(super) fn name(path: &Path) -> String {
 }
 
 /// A name on a disk as text, each letter in its composed form (NFC), so that the same word is the same text on every
-/// system; bytes that are no text become `\xE9`, so that no two names do.
+/// system; bytes that are no text become `\xE9`, so that no two names do, and so do those that a terminal would obey.
 pub(super) fn shown(name: &OsStr) -> String {
     let mut text = String::new();
     for chunk in name.as_encoded_bytes().utf8_chunks() {
-        text.extend(chunk.valid().nfc());
+        for letter in chunk.valid().nfc() {
+            match letter.is_control() {
+                true => text.push_str(&format!("\\x{:02X}", u32::from(letter))),
+                false => text.push(letter),
+            }
+        }
         chunk.invalid().iter().for_each(|byte| text.push_str(&format!("\\x{byte:02X}")));
     }
     text

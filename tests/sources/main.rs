@@ -67,6 +67,8 @@ const LAYOUTS: &[Case] = &[
     case("cat/*2, cat/Thumbs.db, cat/.DS_Store, cat/desktop.ini, dog/*2, dog/._0.png", Whole("cat 2, dog 2")),
     case("cat/*2, dog/*2, .ipynb_checkpoints/*1, cat/.ipynb_checkpoints/*1, @eaDir/*1", Whole("cat 2, dog 2")),
     case("cat/*2, dog/*2, System Volume Information/*1, __pycache__/x.pyc", Whole("cat 2, dog 2")),
+    // Names that a terminal would obey.
+    case("a\nb/*2, c\u{1b}[31m/*2", Whole("a\\x0Ab 2, c\\x1B[31m 2")),
     // Things beside class folders.
     told("cat/*2, dog/*2, README.md", Whole("cat 2, dog 2"), &["not read", "README.md"]),
     told("cat/*2, dog/*2, classes.json", Whole("cat 2, dog 2"), &["not read", "classes.json"]),
@@ -92,6 +94,12 @@ const LAYOUTS: &[Case] = &[
         &["test is not read", "3 pictures"],
     ),
     told("train/a/*2, train/b/*2, test/*3", Whole("a 2, b 2"), &["test is not read", "a tenth of each class"]),
+    told(
+        "train/a/images/*2, train/b/images/*2, val/images/*3, val/list.txt, test/images/*3",
+        Whole("a 2, b 2"),
+        &["val is not read: its only folder, images,", "test is not read", "a tenth of each class"],
+    ),
+    told("train/a/*2, train/b/*2, val/a/*1, test/unknown/*3", Halves("a 2, b 2", "a 1, b 0"), &["test is not read"]),
     told("train/a/*2, train/b/*2", Whole("a 2, b 2"), &["train", "classes are taken from"]),
     told("train/a/*2, train/b/*2, test/a/*1, extra/*2", Halves("a 2, b 2", "a 1, b 0"), &["extra is not read"]),
     told("train/a/*2, train/b/*2, train/list.csv, test/a/*1", Halves("a 2, b 2", "a 1, b 0"), &["list.csv"]),
@@ -119,7 +127,11 @@ const LAYOUTS: &[Case] = &[
     case("images/*3.jpg, labels/0.txt", Refused(&["object detection"])),
     case("JPEGImages/*3.jpg, Annotations/0.xml", Refused(&["object detection"])),
     case("images/train/*3, labels/train/0.txt", Refused(&["object detection"])),
+    case("images/a/*2, images/b/*2, labels/train1.txt", Refused(&["images holds folders (a/, b/)", "give the folder"])),
     // No classes.
+    case("jpg/*4, labels.mat", Refused(&["only one class, `jpg`", "a folder each"])),
+    case("images/*4, labels.csv", Refused(&["only one class", "labels.csv path and label"])),
+    case("train/*4, train.csv", Refused(&["no class folders", "train.csv path and label"])),
     case("*4", Refused(&["4 pictures", "one folder a class"])),
     case("a/*4", Refused(&["only one class, `a`", "at least two"])),
     case(".hidden", Refused(&["no sub-folders", "one folder a class"])),
@@ -145,6 +157,8 @@ const LAYOUTS: &[Case] = &[
     case("a.tfrecord-00000-of-00010", Refused(&["TFRecord"])),
     case("train_32x32.mat", Refused(&["MATLAB"])),
     case("00000.tar, 00001.tar", Refused(&["tar archive", "give one such file"])),
+    case("train.zip, test.zip, sample.csv", Refused(&["train.zip and ", "test.zip", "the other to test on"])),
+    case("train.zip, sample.csv", Refused(&["train.zip is a zip archive: give the file"])),
     case("all.zip", Refused(&["zip archive", "give the file"])),
     case("all.tar.xz", Refused(&["xz", "unpack it"])),
     case("model.pt", Refused(&["pickle"])),
@@ -263,6 +277,11 @@ fn files_are_read_or_named() {
         photo.write_to(&mut bytes, ImageFormat::Png).unwrap();
         bytes.into_inner()
     };
+    let mut tiff = std::io::Cursor::new(Vec::new());
+    photo.write_to(&mut tiff, ImageFormat::Tiff).unwrap();
+    let tiff = tiff.into_inner();
+    // A header of a component of one pixel, behind the picture.
+    let frame = [0xff, 0xc0, 0, 11, 8, 0, 1, 0, 1, 1, 1, 0x11, 0];
     let with = |end: &[u8]| [&whole[..], end].concat();
     let cut = |by: usize, end: &[u8]| [&whole[..whole.len() - by], end].concat();
     let cases: Vec<(&str, Vec<u8>, &[&str])> = vec![
@@ -291,7 +310,12 @@ fn files_are_read_or_named() {
         ("set.zip", b"PK\x03\x04rest".to_vec(), &["zip archive"]),
         ("x.jxl", b"\xff\x0arest".to_vec(), &["JPEG XL"]),
         ("scan.pdf", b"%PDF-1.7".to_vec(), &["PDF"]),
-        ("noise.png", vec![0x81; 400], &["noise.png cannot be read"]),
+        ("noise.png", vec![0x81; 400], &["noise.png cannot be read", "none of PNG, JPEG", "convert it to PNG"]),
+        ("x.ico", b"\0\0\x01\0\x01\0\x10\x10".to_vec(), &["none of PNG", "convert it to PNG"]),
+        // The picture for the camera's own screen is not what was taken.
+        ("photo.NEF", tiff.clone(), &["photo.NEF is a camera's raw file", "develop it"]),
+        ("photo.dng", tiff, &["raw file"]),
+        ("two-frames.jpg", [&whole[..whole.len() - 2], &frame, b"\xff\xd9"].concat(), &["cut short or damaged"]),
     ];
     for (name, bytes, words) in cases {
         let root = two_classes();
@@ -459,6 +483,18 @@ fn half_of_the_idx_files_are_enough_for_who_wants_a_half() {
     for error in refused {
         assert!(error.to_string().contains("no file t10k-labels-idx1-ubyte"), "{error}");
     }
+}
+
+#[test]
+fn a_tenth_of_idx_files_without_a_test_half_is_held_out() {
+    let root = tempfile::tempdir().unwrap();
+    write_idx(root.path(), |half, what| format!("{half}-{what}-ubyte"));
+    for name in ["t10k-labels-idx1-ubyte", "t10k-images-idx3-ubyte"] {
+        fs::remove_file(root.path().join(name)).unwrap();
+    }
+    let source = read(root.path()).unwrap();
+    assert_eq!((counts(&[&source.train]), counts(&[&source.test])), ("0 1, 1 1".into(), "0 1, 1 1".into()));
+    assert!(source.notes.concat().contains("a tenth of each class is held out"), "{:?}", source.notes);
 }
 
 #[test]

@@ -55,6 +55,10 @@ fn tables_of_all_usual_forms_are_read() {
         assert_eq!(counts(&[&source.train, &source.test]), "cat 2, dog 2", "{text}");
         assert!(source.name == "a" && source.notes.concat().contains(name), "{:?}", source.notes);
     }
+    let twice = "path,label / 0.png,a / 1.png,b / 2.png,a / 3.png,b / 0.png,a / ./1.png,b";
+    let source = read_table("*4", "a.csv", twice).unwrap();
+    assert_eq!(counts(&[&source.train, &source.test]), "a 2, b 2");
+    assert!(source.notes.concat().contains("2 lines of"), "{:?}", source.notes);
     let numbers = "path,label / 0.png,10 / 1.png,9 / 2.png,10 / 3.png,9";
     assert_eq!(counts(&[&read_table("*4", "a.csv", numbers).unwrap().train]), "9 1, 10 1");
     let split = "path,label,split / 0.png,a,train / 1.png,b,train / 2.png,a,TEST / 3.png,b,val / 4.png,b,training";
@@ -108,7 +112,11 @@ fn tables_are_found_in_folders_and_archives() {
 #[test]
 fn lines_that_are_odd_are_named() {
     let head = "path,label / 0.png,cat / 1.png,dog / 2.png,cat / 3.png,dog";
-    let cases: [(&str, &str, &[&str]); 14] = [
+    let long = format!("path,label / {},cat", "x".repeat(5000));
+    let cases: [(&str, &str, &[&str]); 17] = [
+        ("a.csv", "path,label / 0,cat / 1,dog / 2,cat", &["none of the 3 files", "0: write paths relative", "endings"]),
+        ("a.csv", "id,breed / 0,cat", &["has the columns id, breed"]),
+        ("a.csv", &long, &["line 2 of", "a path of 5000 bytes"]),
         ("a.csv", "path,label / ../0.png,cat", &["line 2 of", "`../0.png`", "no path in its folder"]),
         ("a.csv", "path,label / /etc/0.png,cat", &["line 2", "no path in its folder"]),
         ("a.csv", "path,label / a/../../0.png,cat", &["no path in its folder"]),

@@ -137,6 +137,10 @@ impl<'a> Files<'a> {
         let mut pixels = zeros(self.files.len(), image_bytes)?;
         let decode = |(planes, (file, _)): (&mut [u8], &(&File, u32))| {
             reading.pulse.check().map_err(|error| error.to_string())?;
+            if file.is_raw() {
+                let path = file.path.display();
+                return Err(format!("{path} is a camera's raw file: develop it to JPEG or PNG, or remove it"));
+            }
             let _held = budget.hold(file.needs());
             let bytes = file.content(budget.most_held()).map_err(|error| error.to_string())?;
             let decoded = picture::decode(&bytes, form, budget, planes);

@@ -96,6 +96,8 @@ impl<'a> File<'a> {
                 0xd9 => return self.frame.as_ref().is_some_and(Frame::is_scanned).then_some(()),
                 // The start, and what has no content.
                 0x01 | 0xd0..=0xd8 => {}
+                // One header only: another may promise any size.
+                0xc0..=0xc2 if self.frame.is_some() => return None,
                 0xc0..=0xc2 => self.frame = Some(Frame::read(&mut self.segment()?, marker == 0xc2)?),
                 0xc4 => {
                     let segment = self.segment()?;

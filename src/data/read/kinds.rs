@@ -3,7 +3,10 @@
 
 use std::path::Path;
 
-use super::tree::{File, Folder};
+use super::{
+    part::Part,
+    tree::{File, Folder, stem},
+};
 use crate::Error;
 
 /// A kind of source that is read.
@@ -165,11 +168,24 @@ pub(super) fn refuse_unread(folder: &Folder) -> Result<(), Error> {
     }
     let mut found = Vec::new();
     all(folder, &mut found);
-    let Some((file, what, fate)) = found.first() else { return Ok(()) };
+    let given: Vec<&File> =
+        found.iter().filter(|(.., fate)| matches!(fate, Fate::Given)).map(|(file, ..)| *file).collect();
+    // What can be given says more than a table of anything beside it.
+    let first = found.iter().find(|(.., fate)| given.is_empty() || matches!(fate, Fate::Given));
+    let Some((file, what, fate)) = first else { return Ok(()) };
     let (path, file) = (folder.path.display(), file.path.display());
+    let half = |part: Part| given.iter().find(|file| Part::of(&stem(&file.lower_name())) == part);
+    let test = half(Part::Test).or_else(|| half(Part::Validation));
     Err(Error::Data(match fate {
         Fate::Unread(way) => format!("{path} holds no pictures, but {file} is {what}, which is not read: {way}"),
-        Fate::Given if found.len() > 1 => {
+        Fate::Given if half(Part::Train).is_some() && test.is_some() => {
+            let names = [half(Part::Train), test].into_iter().flatten().map(|file| file.path.display().to_string());
+            let names = names.collect::<Vec<String>>().join(" and ");
+            format!(
+                "{path} holds no pictures, but {names}: give the first instead of the folder, and the other to test on"
+            )
+        }
+        Fate::Given if given.len() > 1 => {
             format!("{path} holds no pictures, but {file} is {what}: give one such file instead of the folder")
         }
         Fate::Given => format!("{path} holds no pictures, but {file} is {what}: give the file instead of the folder"),

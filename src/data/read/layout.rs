@@ -68,7 +68,13 @@ pub(super) fn of(root: &Folder, split: Option<&str>) -> Result<Layout> {
     let Some(train) = part(Part::Train).next().filter(|train| !train.folders.is_empty()) else {
         return undivided(root, notes);
     };
-    let test = part(Part::Test).chain(part(Part::Validation)).find(|half| !half.folders.is_empty());
+    let is_class = |folder: &Folder| train.folders.iter().any(|class| class.name == folder.name);
+    let is_sorted = |half: &&Folder| match &half.folders[..] {
+        // All pictures of a half that is not sorted may lie in a folder of their own.
+        [inner] => is_class(inner) || !inner.folders.is_empty() || train.folders.len() < 2,
+        folders => !folders.is_empty(),
+    };
+    let test = part(Part::Test).chain(part(Part::Validation)).find(is_sorted);
     let read = [Some(train), test];
     let is_read = |folder: &Folder| read.iter().flatten().any(|half| std::ptr::eq(*half, folder));
     notes.extend(root.folders.iter().filter(|folder| !is_read(folder)).map(|folder| unread_half(folder, test)));
@@ -116,8 +122,12 @@ fn wraps(folder: &Folder) -> bool {
 
 fn refuse_other_tasks(root: &Folder) -> Result<()> {
     let find = |names: &[&str]| root.folders.iter().find(|folder| names.contains(&folder.name.to_lowercase().as_str()));
+    // Classes may lie in `images/`, with lists of them in `labels/`.
+    let is_sorted = |folder: &Folder| {
+        folder.folders.len() > 1 && folder.folders.iter().all(|inner| Part::of(&inner.name) == Part::Class)
+    };
     for (pictures, others, task) in OTHER_TASKS {
-        if let (Some(pictures), Some(other)) = (find(pictures), find(others)) {
+        if let (Some(pictures), Some(other)) = (find(pictures).filter(|found| !is_sorted(found)), find(others)) {
             let (root, pictures, other) = (root.path.display(), &pictures.name, &other.name);
             return Err(Error::Data(format!(
                 "{root} holds {pictures}/ and {other}/, a set {task}: sort the pictures into one folder a class"
@@ -146,11 +156,15 @@ fn refuse_unclear_halves(root: &Folder) -> Result<()> {
 /// Why a folder beside the halves is not read.
 fn unread_half(folder: &Folder, test: Option<&Folder>) -> String {
     let path = folder.path.display();
-    match (Part::of(&folder.name), folder.pictures().count(), test) {
-        (Part::Test | Part::Validation, pictures, _) if folder.folders.is_empty() && pictures > 0 => {
+    let inner = folder.folders.first().filter(|_| folder.folders.len() == 1);
+    match (Part::of(&folder.name), folder.pictures().count(), inner, test) {
+        (Part::Test | Part::Validation, pictures, None, _) if folder.folders.is_empty() && pictures > 0 => {
             format!("{path} is not read: its {pictures} pictures are in no class folders")
         }
-        (Part::Test | Part::Validation, _, Some(test)) => {
+        (Part::Test | Part::Validation, _, Some(inner), None) => {
+            format!("{path} is not read: its only folder, {}, is called like no class", inner.name)
+        }
+        (Part::Test | Part::Validation, _, _, Some(test)) => {
             format!("{path} is not read: the test images are those in {}", test.path.display())
         }
         _ => format!("{path} is not read: it lies beside the halves"),

@@ -277,7 +277,17 @@ fn in_folder(folder: Folder, reading: &Reading) -> Result<Found> {
             (Some(samples), _) => samples.layout(reading)?,
             (None, []) => {
                 kinds::refuse_unread(&folder)?;
-                sorted?
+                let path = folder.path.display();
+                let sorted = sorted.and_then(|layout| match &layout.train[..] {
+                    [class] if layout.test.is_none() => {
+                        let class = &class.name;
+                        Err(Error::Data(format!(
+                            "{path} has only one class, `{class}`: give at least two, a folder each"
+                        )))
+                    }
+                    _ => Ok(layout),
+                });
+                sorted.map_err(|error| table::hinted(&folder, error))?
             }
             (None, tables) => table::layout(tables, reading)?,
         },

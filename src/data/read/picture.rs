@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use image::error::ImageError;
+use image::error::{ImageError, UnsupportedErrorKind};
 use image::{DynamicImage, ImageDecoder, ImageReader, Limits};
 
 use super::{budget::Budget, jpeg};
@@ -10,6 +10,9 @@ use crate::data::resize::{Fit, fit};
 
 /// No picture may be wider or higher than this.
 const LARGEST_SIDE: u32 = 1 << 15;
+
+/// What is read.
+const FORMATS: &str = "PNG, JPEG, WebP, GIF, BMP, TIFF and PNM";
 
 /// How JPEG files begin.
 const JPEG: &[u8] = b"\xff\xd8\xff";
@@ -127,9 +130,22 @@ fn unreadable(bytes: &[u8], error: &ImageError, budget: &Budget) -> String {
     if let Some(kind) = kind(bytes) {
         return format!("is {kind}");
     }
-    let text = bytes[..bytes.len().min(512)].iter().all(|&byte| byte >= b' ' || byte.is_ascii_whitespace());
-    let why = if text { "it looks like text".to_string() } else { error.to_string() };
-    format!("cannot be read as an image ({why}): replace or remove it")
+    let head = bytes[..bytes.len().min(512)].utf8_chunks().next();
+    let text = head.is_some_and(|head| {
+        // The last letter may go on behind the head.
+        head.valid().len() + 4 > bytes.len().min(512)
+            && head.valid().chars().all(|letter| !letter.is_control() || letter.is_ascii_whitespace())
+    });
+    let (why, way) = match error {
+        _ if text => ("it looks like text".into(), "replace or remove it"),
+        ImageError::Unsupported(unsupported) => {
+            let other = matches!(unsupported.kind(), UnsupportedErrorKind::Format(_));
+            let why = if other { format!("it is none of {FORMATS}") } else { error.to_string() };
+            (why, "convert it to PNG, or remove it")
+        }
+        _ => (error.to_string(), "replace or remove it"),
+    };
+    format!("cannot be read as an image ({why}): {way}")
 }
 
 fn too_large(budget: &Budget) -> String {

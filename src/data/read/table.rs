@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::{
     Reading,
-    layout::Layout,
+    layout::{Layout, few},
     part::Part,
     place::Place,
     sorting::Sorting,
@@ -22,6 +22,9 @@ const PATHS: [&str; 10] =
     ["path", "file", "filename", "file_name", "filepath", "file_path", "image_path", "image_file", "image", "img"];
 const LABELS: [&str; 6] = ["class_name", "label_name", "label", "class", "category", "target"];
 const SPLITS: [&str; 3] = ["split", "subset", "partition"];
+
+/// No system has longer ones.
+const LONGEST_PATH: usize = 4096;
 
 /// A table that was found, and where the images are that it lists.
 pub(super) struct Table<'a> {
@@ -73,12 +76,24 @@ pub(super) fn find<'a>(folder: &'a Folder, reading: &Reading) -> Vec<Table<'a>> 
     tables.filter(|table| table.rows(reading, 1).is_ok()).collect()
 }
 
+/// Why a folder cannot be read that has a table without the columns, which may be the one that sorts its pictures.
+pub(super) fn hinted(folder: &Folder, error: Error) -> Error {
+    match (folder.innermost().files.iter().find(|file| is_one(file)), error) {
+        (Some(table), Error::Data(why)) => {
+            let table = table.path.display();
+            Error::Data(format!("{why}; or call the columns of {table} path and label if it lists them"))
+        }
+        (_, error) => error,
+    }
+}
+
 /// The images that tables list, by class.
 ///
 /// # Errors
 /// [`Error::Data`] or [`Error::Format`] with the table and its line, and what to do; [`Error::Io`].
 pub(super) fn layout(tables: &[Table<'_>], reading: &Reading) -> Result<Layout> {
     let mut sorting = Sorting::default();
+    let mut notes = Vec::new();
     for table in tables {
         let path = table.file.path.display();
         if let Some(other) = tables.iter().find(|other| other.part == table.part && !std::ptr::eq(*other, table)) {
@@ -87,25 +102,41 @@ pub(super) fn layout(tables: &[Table<'_>], reading: &Reading) -> Result<Layout> 
                 "{path} and {other} could both be the table of the images: give one of them"
             )));
         }
-        let mut labels: BTreeMap<PathBuf, String> = BTreeMap::new();
+        let mut listed: BTreeMap<PathBuf, (String, Option<Part>)> = BTreeMap::new();
+        let (mut repeated, mut missing) = (0, 0);
         for row in table.rows(reading, usize::MAX)? {
-            let (line, file) = (row.line, table.resolve(&row)?);
-            let before = labels.insert(file.path.clone(), row.label.clone());
-            if let Some(before) = before.filter(|before| *before != row.label) {
+            let (line, file, part) = (row.line, table.resolve(&row)?, table.part_of(&row, reading)?);
+            missing += usize::from(matches!(file.place, Place::Missing(_)));
+            let before = listed.insert(file.path.clone(), (row.label.clone(), part));
+            if let Some((before, _)) = before.as_ref().filter(|(before, _)| *before != row.label) {
                 let (name, label) = (row.path, row.label);
                 return Err(Error::Data(format!(
                     "line {line} of {path} lists {name} as {label}, and one before it as {before}: give it one class"
                 )));
             }
-            if let Some(part) = table.part_of(&row, reading)? {
+            // Read twice, an image could be both trained on and held out.
+            if before.is_some_and(|(_, before)| before == part) {
+                repeated += 1;
+            } else if let Some(part) = part {
                 sorting.add(part, row.label, file);
             }
+        }
+        if let Some((first, _)) = listed.first_key_value().filter(|_| missing > 1 && missing == listed.len() + repeated)
+        {
+            let (count, first) = (listed.len(), first.display());
+            return Err(Error::Data(format!(
+                "none of the {count} files that {path} lists is there, such as {first}: write paths relative to the table, \
+                 with their endings"
+            )));
+        }
+        if repeated > 0 {
+            notes.push(format!("{repeated} lines of {path} repeat others and are left out"));
         }
     }
     let names: Vec<String> = tables.iter().map(|table| table.file.path.display().to_string()).collect();
     let names = names.join(" and ");
-    let note = format!("the images and their classes are those that {names} lists");
-    sorting.layout(vec![note]).ok_or_else(|| {
+    notes.insert(0, format!("the images and their classes are those that {names} lists"));
+    sorting.layout(notes).ok_or_else(|| {
         Error::Data(match &reading.selection.split {
             Some(split) => format!("{names} lists no image of the half `{split}`: give another, or read it whole"),
             None => format!("{names} lists no image to train on: add lines for some"),
@@ -146,6 +177,12 @@ impl Table<'_> {
         let (line, table, name) = (row.line, self.file.path.display(), &row.path);
         let inside = PathBuf::from(name.replace('\\', "/"));
         let plain = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
+        if name.len() > LONGEST_PATH {
+            let length = name.len();
+            return Err(Error::Data(format!(
+                "line {line} of {table} lists a path of {length} bytes, longer than any: mend or remove it"
+            )));
+        }
         if name.is_empty() || !inside.components().all(plain) {
             return Err(Error::Data(format!(
                 "line {line} of {table} lists `{name}`, which is no path in its folder: write paths relative to the table"
@@ -193,7 +230,9 @@ impl Table<'_> {
         let mut reader = reader.delimiter(delimiter).trim(csv::Trim::All).from_reader(text.as_bytes());
         let columns: Vec<String> = reader.headers().map_err(odd)?.iter().map(str::to_lowercase).collect();
         let column = |names: &[&str]| names.iter().find_map(|name| columns.iter().position(|column| column == name));
-        let (Some(paths), Some(labels)) = (column(&PATHS), column(&LABELS)) else { return Err(self.no_columns()) };
+        let (Some(paths), Some(labels)) = (column(&PATHS), column(&LABELS)) else {
+            return Err(self.no_columns(&columns));
+        };
         let splits = column(&SPLITS);
         let rows = reader.records().take(most).map(|record| {
             let record = record.map_err(odd)?;
@@ -220,7 +259,9 @@ impl Table<'_> {
                     _ => None,
                 })
             };
-            let (Some(path), Some(label)) = (value(&PATHS), value(&LABELS)) else { return Err(self.no_columns()) };
+            let (Some(path), Some(label)) = (value(&PATHS), value(&LABELS)) else {
+                return Err(self.no_columns(&object.keys().cloned().collect::<Vec<String>>()));
+            };
             self.row(line, path, &label, value(&SPLITS))
         });
         rows.collect()
@@ -237,8 +278,10 @@ impl Table<'_> {
         Ok(Row { line, path, label, split })
     }
 
-    fn no_columns(&self) -> Error {
-        let path = self.file.path.display();
-        Error::Data(format!("{path} does not say where images and classes are: call its columns path and label"))
+    fn no_columns(&self, found: &[String]) -> Error {
+        let (path, found) = (self.file.path.display(), few(found));
+        Error::Data(format!(
+            "{path} does not say where images and classes are, as it has the columns {found}: call its columns path and label"
+        ))
     }
 }

@@ -128,9 +128,16 @@ impl File {
     pub fn is_picture(&self) -> bool {
         let pictures = [
             "png", "jpg", "jpeg", "jpe", "jfif", "webp", "gif", "bmp", "tif", "tiff", "heic", "heif", "avif", "svg",
-            "jp2", "jxl", "ppm", "pgm", "pbm", "tga", "ico", "dng", "cr2", "nef", "arw",
+            "jp2", "jxl", "ppm", "pgm", "pbm", "tga", "ico",
         ];
-        pictures.contains(&self.extension().as_str())
+        pictures.contains(&self.extension().as_str()) || self.is_raw()
+    }
+
+    /// Whether it is called like what a camera's sensor saw. Many such files are TIFF to a decoder, which finds the small
+    /// picture for the camera's own screen in them.
+    pub fn is_raw(&self) -> bool {
+        let raw = ["dng", "cr2", "cr3", "nef", "nrw", "arw", "orf", "rw2", "raf", "pef", "srw"];
+        raw.contains(&self.extension().as_str())
     }
 }
 
