@@ -131,7 +131,7 @@ const LAYOUTS: &[Case] = &[
     // No classes.
     case("jpg/*4, labels.mat", Refused(&["only one class, `jpg`", "a folder each"])),
     case("images/*4, labels.csv", Refused(&["only one class", "labels.csv path and label"])),
-    case("train/*4, train.csv", Refused(&["no class folders", "train.csv path and label"])),
+    case("train/*4, sample.csv, train.csv", Refused(&["no class folders", "train.csv path and label"])),
     case("*4", Refused(&["4 pictures", "one folder a class"])),
     case("a/*4", Refused(&["only one class, `a`", "at least two"])),
     case(".hidden", Refused(&["no sub-folders", "one folder a class"])),

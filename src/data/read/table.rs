@@ -78,7 +78,9 @@ pub(super) fn find<'a>(folder: &'a Folder, reading: &Reading) -> Vec<Table<'a>> 
 
 /// Why a folder cannot be read that has a table without the columns, which may be the one that sorts its pictures.
 pub(super) fn hinted(folder: &Folder, error: Error) -> Error {
-    match (folder.innermost().files.iter().find(|file| is_one(file)), error) {
+    let tables = || folder.innermost().files.iter().filter(|file| is_one(file));
+    let part = |file: &File| Part::of(&files::shown(file.path.file_stem().unwrap_or_default()));
+    match (tables().find(|file| part(file) == Part::Train).or_else(|| tables().next()), error) {
         (Some(table), Error::Data(why)) => {
             let table = table.path.display();
             Error::Data(format!("{why}; or call the columns of {table} path and label if it lists them"))
