@@ -174,7 +174,7 @@ impl<'a> Room<'a> {
         dir.save_distilled(&set)?;
         if is_burnt_out(&set, &self.source) {
             self.console.note(format!(
-                "warning: all pixels of the distilled set are black or white, as after too high a rate: lower canvas.lr ({})",
+                "warning: all pixels of the distilled set are black or white, as after too high a rate: lower canvas.lr ({:?})",
                 run.recipe.canvas.lr
             ));
         }
