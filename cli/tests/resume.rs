@@ -25,7 +25,7 @@ fn an_interrupted_run_goes_on_to_the_same_file() {
     let resume = ["distill", "--resume", "x"];
     is_interrupted(&place.interrupt(&resume, "TERM", "distillation: "), "attar distill --resume x");
     assert_eq!(place.names("x"), ["checkpoint.bin", "checkpoint.bin.previous", "run.toml"]);
-    is_interrupted(&place.interrupt(&resume, "HUP", "distilled: "), "attar distill --resume x");
+    is_interrupted(&place.interrupt(&resume, "TERM", "distilled: "), "attar distill --resume x");
     let judged = ["checkpoint.bin", "distilled.attar", "evaluation.bin", "grid.png", "recipe.toml", "result.json"];
     assert_eq!(place.names("x"), [&judged[..], &["run.toml"]].concat());
     assert!(place.json("x/result.json")["accuracy"].is_null());
@@ -70,6 +70,25 @@ fn reading_is_watched_and_can_be_interrupted() {
     is_interrupted(&ran, "interrupted: the images were not read, and nothing was begun");
     assert!(ran.stderr.contains("of 47"), "{ran:?}");
     assert!(!place.path("x").exists());
+}
+
+/// A terminal that is closed.
+#[test]
+fn a_hang_up_is_an_interrupt() {
+    if hang_ups_are_ignored() {
+        println!("skipped: the tests themselves were started by nohup");
+        return;
+    }
+    let place = Place::with_toy();
+    let line = [&["distill", "toy", "--no-evaluate", "--out=x"], TINY, LONG].concat();
+    is_interrupted(&place.interrupt(&line, "HUP", "pool: "), "attar distill --resume x");
+}
+
+/// Whether what is started here ignores hang-ups, as far as the system says.
+fn hang_ups_are_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).map(str::trim);
+    mask.and_then(|mask| u64::from_str_radix(mask, 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }
 
 /// `nohup` has hang-ups ignored, and means it.

@@ -80,7 +80,8 @@ impl PoolTraining {
             self.trainer.step(exec, member, step)?;
             if self.trainer.ends_epoch(step) {
                 let loss = self.trainer.take_loss(exec, step, self.trainer.batches()).await?;
-                tracing::debug!(member, step, loss, "pool");
+                // By the name that filters know.
+                tracing::debug!(target: "attar::pool", member, step, loss, "pool");
             }
             self.cursor.step += 1;
         }

@@ -61,6 +61,11 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     root
 }
 
+/// What is said of a source besides that its images are dark, as these are.
+fn said(source: &Source) -> Vec<&String> {
+    source.notes.iter().filter(|note| !note.contains("brighter")).collect()
+}
+
 const FIRST: &str = "train-00000-of-00002.parquet";
 const SECOND: &str = "train-00001-of-00002.parquet";
 
@@ -71,7 +76,7 @@ fn tables_of_other_tools_are_read() {
         let [a, b, c, d] = [first, first + 1, first + 2, first + 3];
         assert_eq!(reds(&[&source.train, &source.test]), format!("cat {b}, cat {d}, dog {a}, dog {c}"), "{name}");
         // As they are numbered, not by name.
-        assert_eq!((source.train.classes(), source.notes.len()), (&["dog".to_string(), "cat".into()][..], 0), "{name}");
+        assert_eq!((source.train.classes(), said(&source)), (&["dog".to_string(), "cat".into()][..], vec![]), "{name}");
     }
     let source = read(&fixture("plain.parquet")).unwrap();
     assert_eq!(reds(&[&source.train, &source.test]), "a 200, a 202, b 201, b 203");
@@ -93,7 +98,7 @@ fn folders_are_read_as_a_clone_has_them() {
     let test = "data/test-00000-of-00001.parquet";
     fs::copy(fixture("zstd.parquet"), clone.path().join(test)).unwrap();
     let source = read(clone.path()).unwrap();
-    assert_eq!((halves(&source).as_str(), source.notes.len()), ("dog 4, cat 4 | dog 2, cat 2", 0));
+    assert_eq!((halves(&source).as_str(), said(&source)), ("dog 4, cat 4 | dog 2, cat 2", vec![]));
     let given = read_test(&clone.path().join(test), &Reading::default(), 3, 4, 4).unwrap();
     assert_eq!(counts(&[&given.set]), "dog 2, cat 2");
     for other in ["validation", "extra"] {
