@@ -14,7 +14,7 @@ const run = promisify(execFile);
 
 // What a page may download, in kB, gzipped. The first is 420 and one more: functions are ordered by names that hold hashes of
 // paths, so that the same program packs a few hundred bytes better or worse from folder to folder.
-const BUDGETS = { "index.js": 425, "inlined.js": 440 };
+const BUDGETS = { "index.js": 430, "inlined.js": 445 };
 
 const { version } = JSON.parse(await readFile(at("package.json"), "utf8"));
 
