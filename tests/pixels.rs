@@ -7,8 +7,8 @@ use attar::data::{Reading, read_train};
 /// The largest difference of a pixel: none where nothing is lost, 1 where decoders may round.
 fn tolerance(set: &str, name: &str) -> u8 {
     if set == "colour" && name.ends_with(".jpg") {
-        // Two colour transforms and an upsampling follow the rounded cosine transform. (Pictures whose sides are whole blocks:
-        // at the edges of others libjpeg repeats the last of a halved colour plane, and zune-jpeg what the coder put behind it.)
+        // Two colour transforms and an upsampling follow the rounded cosine transform. (The sides here are whole blocks: with
+        // others, such as 24, colour that is stored at half its size differs by up to 11.)
         return 3;
     }
     let rounds = name.ends_with(".jpg") || name.ends_with(".webp") && name.starts_with("lossy");
