@@ -151,8 +151,8 @@ pub struct Judge<'a> {
     pub seed: u64,
     pub engine: Arc<dyn Engine>,
     pub test: &'a Dataset,
-    /// What has been measured already, and is kept for the next time.
-    pub measured: Option<Measured>,
+    /// What has been measured already and is kept for the next time, and how often the state of the rest is.
+    pub measured: Option<(Measured, Duration)>,
     /// What to tell a person who interrupts.
     pub advice: String,
 }
@@ -173,7 +173,7 @@ impl Judge<'_> {
     /// The accuracy of networks trained on one set, which progress is told of under this title.
     pub fn accuracy(&self, title: impl Into<String>, set: &TrainingSet) -> Result<Figure> {
         let title = title.into();
-        let Some(measured) = &self.measured else {
+        let Some((measured, every)) = &self.measured else {
             return self.figure(title, self.begin(set)?, Duration::MAX, |_| Ok(()));
         };
         let key = key(&self.protocol, set, self.test, self.seed, self.engine.name());
@@ -185,7 +185,7 @@ impl Judge<'_> {
         let mut evaluation = self.begin(set)?;
         // One of something else, or a damaged one, is of no use, and costs only time.
         let _ = measured.state().newest(|state| evaluation.resume(&key, state));
-        self.figure(title, evaluation, measured.every, |evaluation| match evaluation.is_complete() {
+        self.figure(title, evaluation, *every, |evaluation| match evaluation.is_complete() {
             true => measured.keep(&key, &evaluation.accuracy().each),
             false => measured.state().save(&block_on(evaluation.checkpoint(&key))?),
         })

@@ -8,6 +8,8 @@ use std::{
 
 use attar::{Error, Result, data::write_atomic};
 
+use crate::console::Console;
+
 /// The file of a state.
 #[derive(Debug, Clone)]
 pub struct Kept {
@@ -17,9 +19,19 @@ pub struct Kept {
 /// A state that was read.
 #[derive(Debug)]
 pub struct Newest<T> {
-    pub state: T,
+    state: T,
     /// What was wrong with a newer one.
-    pub passed_over: Option<Error>,
+    passed_over: Option<Error>,
+}
+
+impl<T> Newest<T> {
+    /// The state, and a word on a newer one that is damaged.
+    pub fn told(self, console: &Console) -> T {
+        if let Some(error) = self.passed_over {
+            console.note(format!("warning: {error}; going on from the state before it"));
+        }
+        self.state
+    }
 }
 
 impl Kept {
@@ -74,10 +86,15 @@ impl Kept {
     }
 
     fn previous(&self) -> PathBuf {
-        let mut name = self.path.clone().into_os_string();
-        name.push(".previous");
-        name.into()
+        beside(&self.path, ".previous")
     }
+}
+
+/// The path with this at the end of its name.
+pub fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_os_string();
+    name.push(ending);
+    name.into()
 }
 
 /// Removes a file if it is there.

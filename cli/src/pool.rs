@@ -29,7 +29,7 @@ use crate::{
     failure::{Failure, Result},
     format,
     inspect::file_size,
-    kept::{Kept, Newest},
+    kept::{Kept, beside},
     progress::{Goal, Meter},
     reading::watched,
     run_dir::{DEFAULT_PARENT, first_free, unwritable},
@@ -150,20 +150,15 @@ impl Place {
 
     /// The state of a training that was interrupted.
     fn begun(&self, console: &Console) -> LibraryResult<Option<PoolCheckpoint>> {
-        let Some(Newest { state, passed_over }) = self.state().newest(PoolCheckpoint::from_bytes)? else {
-            return Ok(None);
-        };
-        if let Some(error) = passed_over {
-            console.note(format!("warning: {error}; going on from the state before it"));
+        let state = self.state().newest(PoolCheckpoint::from_bytes)?.map(|newest| newest.told(console));
+        if state.is_some() {
+            console.note(format!("going on with the pool in {}", self.path.display()));
         }
-        console.note(format!("going on with the pool in {}", self.path.display()));
-        Ok(Some(state))
+        Ok(state)
     }
 
     fn state(&self) -> Kept {
-        let mut part = self.path.clone().into_os_string();
-        part.push(".part");
-        Kept::at(part.into())
+        Kept::at(beside(&self.path, ".part"))
     }
 
     fn keep(&self, training: &PoolRun) -> LibraryResult<()> {

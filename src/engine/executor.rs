@@ -171,6 +171,21 @@ impl Executor {
         Ok(self.get(name).await?.into_f32())
     }
 
+    /// Reads these buffers of f32 values, each with its name, for a checkpoint.
+    pub(crate) async fn save_f32(&self, names: Vec<String>) -> Result<Vec<(String, Vec<f32>)>> {
+        let mut buffers = Vec::new();
+        for name in names {
+            let values = self.get_f32(&name).await?;
+            buffers.push((name, values));
+        }
+        Ok(buffers)
+    }
+
+    /// Writes what [`Executor::save_f32`] read.
+    pub(crate) fn restore_f32<'a>(&self, buffers: impl IntoIterator<Item = &'a (String, Vec<f32>)>) -> Result<()> {
+        buffers.into_iter().try_for_each(|(name, values)| self.set_f32(name, values))
+    }
+
     /// Reads values of any kind, row-major, after all that is queued.
     pub async fn get(&self, name: &str) -> Result<Host> {
         self.engine.read(self.buffer(name)?).await

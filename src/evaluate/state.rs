@@ -50,11 +50,7 @@ impl Evaluation {
         // A test is short, and begun again.
         let step = self.step.min(self.trainer.steps());
         let names = if step == 0 { Vec::new() } else { self.trainer.state() };
-        let mut buffers = Vec::new();
-        for name in names {
-            let values = self.exec.get_f32(&name).await?;
-            buffers.push((name, values));
-        }
+        let buffers = self.exec.save_f32(names).await?;
         Ok(SEAL.seal(&Saved { key: key.into(), each: self.each.clone(), step, buffers }))
     }
 
@@ -78,9 +74,7 @@ impl Evaluation {
             saved.each.truncate(self.repeats);
             saved.step = 0;
         } else if saved.step > 0 {
-            for (name, values) in &saved.buffers {
-                self.exec.set_f32(name, values)?;
-            }
+            self.exec.restore_f32(&saved.buffers)?;
         }
         (self.member, self.step, self.each) = (saved.each.len(), saved.step.min(self.trainer.steps()), saved.each);
         Ok(())

@@ -73,11 +73,9 @@ impl PoolRun {
                 "the pool was begun with another recipe or seed: give the settings that it was begun with".into(),
             ));
         }
-        run.training.shorten(checkpoint.cursor);
+        run.training.restore(checkpoint.cursor);
         let known = run.training.buffers();
-        for (name, values) in checkpoint.buffers.iter().filter(|(name, _)| known.contains(name)) {
-            run.exec.set_f32(name, values)?;
-        }
+        run.exec.restore_f32(checkpoint.buffers.iter().filter(|(name, _)| known.contains(name)))?;
         Ok(run)
     }
 
@@ -86,11 +84,7 @@ impl PoolRun {
     /// # Errors
     /// Those of the engine.
     pub async fn checkpoint(&self) -> Result<Vec<u8>> {
-        let mut buffers = Vec::new();
-        for name in self.training.buffers() {
-            let values = self.exec.get_f32(&name).await?;
-            buffers.push((name, values));
-        }
+        let buffers = self.exec.save_f32(self.training.buffers()).await?;
         let (key, course, cursor) = (self.key.clone(), self.course.clone(), self.training.cursor());
         Ok(SEAL.seal(&PoolCheckpoint { key, course, seed: self.seed, cursor, buffers }))
     }

@@ -117,12 +117,8 @@ impl PoolTraining {
         self.cursor
     }
 
+    /// Goes on from a cursor, which may be of a pool that has more networks than this one.
     pub(crate) fn restore(&mut self, cursor: PoolCursor) {
-        self.cursor = cursor;
-    }
-
-    /// As [`PoolTraining::restore`], from a pool that may have more networks than this one.
-    pub(crate) fn shorten(&mut self, cursor: PoolCursor) {
         let complete = PoolCursor { member: self.networks, step: 0 };
         self.cursor = if cursor.member < self.networks { cursor } else { complete };
     }

@@ -22,11 +22,7 @@ impl Distillation {
         let whole_pool = || pool::member_buffers(self.stage.setting.networks);
         let mut names = self.training.as_ref().map_or_else(whole_pool, PoolTraining::buffers);
         names.extend(self.method.iter().flat_map(|method| method.buffers()));
-        let mut buffers = Vec::new();
-        for name in names {
-            let values = self.stage.exec.get_f32(&name).await?;
-            buffers.push((name, values));
-        }
+        let buffers = self.stage.exec.save_f32(names).await?;
         let saved = Saved {
             recipe: self.recipe().settings()?.entries().to_vec(),
             fingerprint: self.data.fingerprint.clone(),
@@ -104,9 +100,7 @@ impl Distillation {
         if saved.method.is_some() && run.method.is_none() {
             run.start_method()?;
         }
-        for (name, values) in &saved.buffers {
-            run.stage.exec.set_f32(name, values)?;
-        }
+        run.stage.exec.restore_f32(&saved.buffers)?;
         if let (Some(training), Some(cursor)) = (&mut run.training, saved.pool) {
             training.restore(cursor);
         }

@@ -3,11 +3,6 @@
 //! A run has two stages. Between two units of the first, a signal or a failure leaves a checkpoint; the second begins when
 //! the distilled set is safe on the disk. `--resume` enters either, and continues a run that has ended.
 
-//! `attar distill`: from a source of images to a distilled set and what it is worth.
-//!
-//! A run has two stages. Between two units of the first, a signal or a failure leaves a checkpoint; the second begins when
-//! the distilled set is safe on the disk. `--resume` enters either.
-
 mod display;
 mod resumed;
 
@@ -33,7 +28,6 @@ use crate::{
     explain,
     failure::{Failure, Result},
     inspect::file_size,
-    kept::Newest,
     reading::watched,
     report::{Accuracies, Bytes, DistillReport, Seconds, Sizes},
     run_dir::{Fingerprints, RunDir, RunFile, Spent, Stage},
@@ -151,12 +145,7 @@ impl<'a> Room<'a> {
         let resume =
             |state: &[u8]| Distillation::resume_changed(state, changes, &self.source.train, Arc::clone(&self.engine));
         let work = match dir.checkpoint().newest(resume)? {
-            Some(Newest { state, passed_over }) => {
-                if let Some(error) = passed_over {
-                    self.console.note(format!("warning: {error}; going on from the state before it"));
-                }
-                state
-            }
+            Some(newest) => newest.told(self.console),
             None => self.begin(&run)?,
         };
         // As it goes on, so that a run that is interrupted again does.
@@ -192,6 +181,7 @@ impl<'a> Room<'a> {
             lap = Instant::now();
             display.show(&progress, goal(&progress, run));
             if self.signals.raised() {
+                self.mend(dir);
                 dir.save_checkpoint(&block_on(work.checkpoint())?, run)?;
                 return Err(interrupted(dir));
             }
@@ -289,7 +279,7 @@ impl<'a> Room<'a> {
             seed: recipe.seed,
             engine: Arc::clone(&self.engine),
             test: &self.source.test,
-            measured: Some(dir.measured(self.every)),
+            measured: Some((dir.measured(), self.every)),
             advice: format!(
                 "the distilled set is in {}; evaluate it by\n  {}",
                 dir.distilled().display(),

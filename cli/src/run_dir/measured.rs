@@ -1,6 +1,6 @@
 //! What the evaluation of a run has measured already, so that an interrupted one goes on.
 
-use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use attar::{Error, Result, data::write_atomic};
 
@@ -10,13 +10,11 @@ use crate::kept::Kept;
 #[derive(Debug)]
 pub struct Measured {
     folder: PathBuf,
-    /// How often the state of the evaluation is to be written.
-    pub every: Duration,
 }
 
 impl Measured {
-    pub(super) fn within(folder: PathBuf, every: Duration) -> Measured {
-        Measured { folder, every }
+    pub(super) fn within(folder: PathBuf) -> Measured {
+        Measured { folder }
     }
 
     /// The accuracies of so many networks, if they are known.
@@ -58,7 +56,7 @@ mod tests {
     #[test]
     fn accuracies_are_known_by_their_key() {
         let folder = tempfile::tempdir().unwrap();
-        let measured = Measured::within(folder.path().into(), Duration::ZERO);
+        let measured = Measured::within(folder.path().into());
         assert_eq!(measured.known("a", 1), None);
         measured.state().save(b"under way").unwrap();
         measured.keep("a", &[0.5, 0.25]).unwrap();

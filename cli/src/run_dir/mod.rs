@@ -23,7 +23,6 @@ use std::{
     fs::{self, File, TryLockError},
     io::ErrorKind,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use attar::{
@@ -86,7 +85,7 @@ impl RunDir {
         // The new one first: what was here is lost only when there is room for what follows.
         self.save_checkpoint(state, run)?;
         self.checkpoint().forget_previous()?;
-        self.measured(Duration::ZERO).state().remove()
+        self.measured().state().remove()
     }
 
     /// The folder of an earlier run, and what stands in its run file.
@@ -137,9 +136,9 @@ impl RunDir {
         Kept::at(self.path.join("checkpoint.bin"))
     }
 
-    /// What its evaluation has measured; its state is to be written so often.
-    pub fn measured(&self, every: Duration) -> Measured {
-        Measured::within(self.path.clone(), every)
+    /// What its evaluation has measured.
+    pub fn measured(&self) -> Measured {
+        Measured::within(self.path.clone())
     }
 
     /// The command that goes on with this run.
@@ -208,10 +207,15 @@ fn lock(path: &Path) -> Result<Option<File>> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use attar::{Recipe, data::Fit};
 
     use super::*;
-    use crate::source::{ReadAs, SourceName};
+    use crate::{
+        console::Console,
+        source::{ReadAs, SourceName},
+    };
 
     fn run_file(stage: Stage) -> RunFile {
         RunFile {
@@ -238,7 +242,7 @@ mod tests {
     }
 
     fn state(dir: &RunDir) -> Option<Vec<u8>> {
-        dir.checkpoint().newest(|bytes| Ok(bytes.to_vec())).unwrap().map(|newest| newest.state)
+        dir.checkpoint().newest(|bytes| Ok(bytes.to_vec())).unwrap().map(|newest| newest.told(&Console::default()))
     }
 
     #[test]
