@@ -32,11 +32,11 @@ impl Facts {
             return Err(Error::Data(format!("there is only {} class: distillation needs at least 2", classes.len())));
         }
         let network = pool::network_for(recipe.network.architecture(pool::image_size(data))?, data)?;
-        if let Some(class) = (0..classes.len()).find(|&class| data.of_class(class as u32).is_empty()) {
-            let class = &classes[class];
+        let rows: Vec<Vec<u32>> = (0..classes.len()).map(|class| data.of_class(class as u32)).collect();
+        if let Some((class, _)) = classes.iter().zip(&rows).find(|(_, rows)| rows.is_empty()) {
             return Err(Error::Data(format!("class `{class}` has no training image: add some or remove it")));
         }
-        let most = (0..classes.len()).map(|class| data.of_class(class as u32).len()).max().unwrap_or(0);
+        let most = rows.iter().map(Vec::len).max().unwrap_or(0);
         if recipe.images_per_class > most && !kind.selects() {
             let asked = recipe.images_per_class;
             return Err(Error::Data(format!(
@@ -51,7 +51,7 @@ impl Facts {
             recipe,
             network,
             normalisation: data.normalisation(),
-            rows: (0..classes.len()).map(|class| data.of_class(class as u32)).collect(),
+            rows,
             real: data.len(),
             limits,
         };
