@@ -8,8 +8,8 @@ pub mod container;
 mod dataset;
 mod deflate;
 mod distilled;
+mod idx;
 mod losses;
-mod read;
 mod resize;
 mod source;
 #[cfg(feature = "candle")]
@@ -20,14 +20,16 @@ mod write;
 mod class_folders;
 #[cfg(not(target_arch = "wasm32"))]
 mod files;
+#[cfg(not(target_arch = "wasm32"))]
+mod read;
 
 pub(crate) use dataset::rows_of;
 pub use dataset::{Dataset, Images, Normalisation};
 #[cfg(test)]
 pub(crate) use distilled::tests::example;
 pub use distilled::{Distilled, Planes, SoftLabels, Versions};
+pub use idx::{IdxFiles, from_idx_bytes};
 pub use losses::{LossPoint, Losses};
-pub use read::{IdxFiles, from_idx_bytes};
 pub use resize::{Fit, fit};
 pub use source::{Source, split_per_class, split_rows};
 pub use write::{Picture, npz, png_grid};

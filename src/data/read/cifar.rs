@@ -9,6 +9,7 @@ use super::{
     tree::{File, Folder},
 };
 use crate::data::dataset::{Dataset, Images};
+use crate::data::idx::class_names;
 use crate::{Error, Result};
 
 const CHANNELS: usize = 3;
@@ -36,6 +37,12 @@ impl Kind {
             _ => name.strip_prefix("data_batch_").is_some_and(|rest| rest.ends_with(".bin")),
         }
     }
+
+    /// The folders that hold files of this kind.
+    fn holders<'a>(&'static self, folder: &'a Folder) -> impl Iterator<Item = (&'a Folder, &'static Kind)> {
+        let ours = |file: &File| self.is_batch(&file.lower_name()) || file.lower_name() == self.test;
+        folder.holders(&ours).into_iter().map(move |folder| (folder, self))
+    }
 }
 
 /// Where the files of a CIFAR set lie.
@@ -54,8 +61,8 @@ pub(super) struct Cifar {
 /// # Errors
 /// [`Error::Data`] if there are several sets, or only test images.
 pub(super) fn find(folder: &Folder) -> Result<Option<Cifar>> {
-    let mut found = Vec::new();
-    holders(folder, &mut found);
+    let found: Vec<(&Folder, &'static Kind)> =
+        [&TEN, &HUNDRED].into_iter().flat_map(|kind| kind.holders(folder)).collect();
     match found[..] {
         [] => Ok(None),
         [(one, kind)] => Cifar::of(one, kind, &folder.name).map(Some),
@@ -65,17 +72,6 @@ pub(super) fn find(folder: &Folder) -> Result<Option<Cifar>> {
             Err(Error::Data(format!("{path} holds several CIFAR sets: give one of {}", few(&names))))
         }
     }
-}
-
-/// The folders that hold CIFAR files, by kind.
-fn holders<'a>(folder: &'a Folder, found: &mut Vec<(&'a Folder, &'static Kind)>) {
-    for kind in [&TEN, &HUNDRED] {
-        let ours = |file: &File| kind.is_batch(&file.lower_name()) || file.lower_name() == kind.test;
-        if folder.files.iter().any(ours) {
-            found.push((folder, kind));
-        }
-    }
-    folder.folders.iter().for_each(|inner| holders(inner, found));
 }
 
 impl Cifar {
@@ -101,8 +97,8 @@ impl Cifar {
     fn classes(&self, reading: &Reading) -> Result<Option<Vec<String>>> {
         let Some(file) = &self.names else { return Ok(None) };
         let text = file.text(reading.memory)?;
-        let names: Vec<String> =
-            text.lines().map(|line| line.trim().to_string()).filter(|name| !name.is_empty()).collect();
+        let mut names = class_names(&text);
+        names.retain(|name| !name.is_empty());
         let (found, wanted, path) = (names.len(), self.kind.classes, file.path.display());
         if found != wanted {
             return Err(Error::Format(format!(

@@ -135,24 +135,27 @@ impl<'a> Files<'a> {
         reading.pulse.expect(self.files.len());
         let image_bytes = form.channels * form.height * form.width;
         let mut pixels = zeros(self.files.len(), image_bytes)?;
-        let decode = |(planes, (file, _)): (&mut [u8], &(&File, u32))| {
-            reading.pulse.check().map_err(|error| error.to_string())?;
+        let decode = |planes: &mut [u8], file: &File| {
             if file.is_raw() {
                 let path = file.path.display();
                 return Err(format!("{path} is a camera's raw file: develop it to JPEG or PNG, or remove it"));
             }
             let _held = budget.hold(file.needs());
             let bytes = file.content(budget.most_held()).map_err(|error| error.to_string())?;
-            let decoded = picture::decode(&bytes, form, budget, planes);
+            picture::decode(&bytes, form, budget, planes).map_err(|why| format!("{} {why}", file.path.display()))
+        };
+        let counted = |(planes, (file, _)): (&mut [u8], &(&File, u32))| {
+            reading.pulse.check().map_err(|error| error.to_string())?;
+            let decoded = decode(planes, file);
             reading.pulse.count();
-            decoded.map_err(|why| format!("{} {why}", file.path.display()))
+            decoded
         };
         let results: Vec<Result<Seen, String>> =
-            pixels.par_chunks_exact_mut(image_bytes).zip(&self.files).map(decode).collect();
+            pixels.par_chunks_exact_mut(image_bytes).zip(&self.files).map(counted).collect();
         reading.pulse.check()?;
         let skipped: Vec<String> = results.iter().filter_map(|result| result.as_ref().err().cloned()).collect();
         if reading.unreadable == Unreadable::Refuse && !skipped.is_empty() {
-            return Err(refusal(&skipped, self.files.len()));
+            return Err(Error::Format(refusal(&skipped, self.files.len(), "files")));
         }
         let seen: Vec<Option<Seen>> = results.into_iter().map(Result::ok).collect();
         if !skipped.is_empty() {
@@ -175,7 +178,7 @@ impl<'a> Files<'a> {
         let labels: Vec<u32> = kept().map(|(&(_, label), _)| label).collect();
         let mut notes = notes(&kept().map(|(_, seen)| seen).collect::<Vec<Seen>>(), form);
         if !skipped.is_empty() {
-            notes.push(format!("{} files were skipped: {}", skipped.len(), few(&skipped)));
+            notes.push(skipped_note(&skipped, "files"));
         }
         let images = Images::new(form.channels, form.height, form.width, pixels)?;
         let set = Dataset::new(self.classes.clone(), images, labels)?;
@@ -193,13 +196,18 @@ fn look(file: &File, budget: &Budget) -> Option<Seen> {
 }
 
 /// All that could not be read, in a sentence.
-fn refusal(faults: &[String], of: usize) -> Error {
+pub(super) fn refusal(faults: &[String], of: usize, what: &str) -> String {
     if let [fault] = faults {
-        return Error::Format(fault.clone());
+        return fault.clone();
     }
     let count = faults.len();
     let first = faults[..count.min(3)].join("; ");
-    Error::Format(format!("{count} of {of} files cannot be read: {first}; or go on without them, by --skip-unreadable"))
+    format!("{count} of {of} {what} cannot be read: {first}; or go on without them, by --skip-unreadable")
+}
+
+/// What was left out, in a sentence.
+pub(super) fn skipped_note(skipped: &[String], what: &str) -> String {
+    format!("{} {what} were skipped: {}", skipped.len(), few(skipped))
 }
 
 /// What people may not expect to happen to these pictures.

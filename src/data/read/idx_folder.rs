@@ -5,11 +5,11 @@ use std::borrow::Cow;
 use super::{
     Half, Reading,
     arrays::Arrays,
-    idx::{self, Pair, check_headers},
     layout::few,
     part::Part,
     tree::{File, Folder},
 };
+use crate::data::idx::{self, Pair, check_headers};
 use crate::{Error, Result};
 
 const CLASSES: &str = "classes.txt";
@@ -71,8 +71,7 @@ impl Name {
 /// # Errors
 /// [`Error::Data`] if there are several data sets.
 pub(super) fn find(folder: &Folder) -> Result<Option<IdxFolder>> {
-    let mut found = Vec::new();
-    holders(folder, &mut found);
+    let found = folder.holders(&|file| Name::parse(&file.lower_name()).is_some());
     match found[..] {
         [] => Ok(None),
         [one] => IdxFolder::of(one, &folder.name).map(Some),
@@ -82,14 +81,6 @@ pub(super) fn find(folder: &Folder) -> Result<Option<IdxFolder>> {
             Err(Error::Data(format!("{path} holds IDX files in several folders: give one of {}", few(&names))))
         }
     }
-}
-
-/// The folders that hold IDX files.
-fn holders<'a>(folder: &'a Folder, found: &mut Vec<&'a Folder>) {
-    if folder.files.iter().any(|file| Name::parse(&file.lower_name()).is_some()) {
-        found.push(folder);
-    }
-    folder.folders.iter().for_each(|inner| holders(inner, found));
 }
 
 impl IdxFolder {

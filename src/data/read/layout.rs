@@ -54,8 +54,8 @@ const OTHER_TASKS: [(&[&str], &[&str], &str); 2] = [
 pub(super) fn of(root: &Folder, split: Option<&str>) -> Result<Layout> {
     let mut notes = Vec::new();
     let root = unwrapped(root, &mut notes);
-    if Manifest::beside(root).is_some() {
-        let train = classes(root, true, &mut notes)?;
+    if let Some(manifest) = Manifest::beside(root) {
+        let train = named_classes(root, Some(&manifest), true, &mut notes)?;
         return Ok(Layout { train, test: None, divided: false, notes });
     }
     refuse_other_tasks(root)?;
@@ -78,7 +78,7 @@ pub(super) fn of(root: &Folder, split: Option<&str>) -> Result<Layout> {
     let read = [Some(train), test];
     let is_read = |folder: &Folder| read.iter().flatten().any(|half| std::ptr::eq(*half, folder));
     notes.extend(root.folders.iter().filter(|folder| !is_read(folder)).map(|folder| unread_half(folder, test)));
-    note_strays(root, &mut notes);
+    note_strays(root, None, &mut notes);
     Ok(Layout {
         train: classes(train, true, &mut notes)?,
         test: test.map(|test| classes(test, false, &mut notes)).transpose()?,
@@ -200,10 +200,10 @@ fn undivided(root: &Folder, mut notes: Vec<String>) -> Result<Layout> {
     Ok(Layout { train, test: None, divided: false, notes })
 }
 
-/// What lies beside folders and is not read.
-fn note_strays(folder: &Folder, notes: &mut Vec<String>) {
+/// What lies beside folders and is not read, their manifest left out.
+fn note_strays(folder: &Folder, manifest: Option<&Manifest>, notes: &mut Vec<String>) {
     let name = |path: &Path| path.file_name().map(shown).unwrap_or_default();
-    let manifest = Manifest::beside(folder).map(|_| MANIFEST);
+    let manifest = manifest.map(|_| MANIFEST);
     let files = folder.files.iter().map(|file| name(&file.path)).filter(|name| Some(name.as_str()) != manifest);
     let others = folder.others.iter().map(|(path, why)| format!("{} ({why})", name(path)));
     let names: Vec<String> = files.chain(others).collect();
@@ -223,8 +223,18 @@ pub(super) fn few(names: &[String]) -> String {
     }
 }
 
-/// The class folders in a folder. In a half that must have all of them, none may be empty.
+/// The class folders in a folder, called as its manifest says if it has one. In a half that must have all of them, none may
+/// be empty.
 fn classes(folder: &Folder, complete: bool, notes: &mut Vec<String>) -> Result<Vec<Class>> {
+    named_classes(folder, Manifest::beside(folder).as_ref(), complete, notes)
+}
+
+fn named_classes(
+    folder: &Folder,
+    manifest: Option<&Manifest>,
+    complete: bool,
+    notes: &mut Vec<String>,
+) -> Result<Vec<Class>> {
     let path = folder.path.display();
     if folder.folders.is_empty() {
         return Err(Error::Data(match folder.pictures().count() {
@@ -232,8 +242,8 @@ fn classes(folder: &Folder, complete: bool, notes: &mut Vec<String>) -> Result<V
             count => format!("the {count} pictures in {path} are in no sub-folders: sort them into one folder a class"),
         }));
     }
-    note_strays(folder, notes);
-    let named = match Manifest::beside(folder) {
+    note_strays(folder, manifest, notes);
+    let named = match manifest {
         Some(manifest) => manifest.name(&folder.folders),
         None => folder.folders.iter().map(|class| (class.name.clone(), class)).collect(),
     };
@@ -266,7 +276,7 @@ fn files_of(class: &Folder, notes: &mut Vec<String>) -> Result<Vec<File>> {
     match &class.folders[..] {
         [] => Ok(class.files.clone()),
         [inner] if class.pictures().next().is_none() && inner.folders.is_empty() && !inner.files.is_empty() => {
-            note_strays(class, notes);
+            note_strays(class, None, notes);
             Ok(inner.files.clone())
         }
         folders => {

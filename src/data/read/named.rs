@@ -14,6 +14,7 @@ use super::{
 };
 use crate::data::dataset::Dataset;
 use crate::data::files;
+use crate::data::idx::class_names;
 use crate::{Error, Result};
 
 const CLASSES: &str = "classes.txt";
@@ -92,14 +93,7 @@ pub(super) struct Named {
 /// # Errors
 /// [`Error::Data`] if several folders hold arrays, or as [`Named::of`].
 pub(super) fn find(folder: &Folder) -> Result<Option<Named>> {
-    fn holders<'a>(folder: &'a Folder, found: &mut Vec<&'a Folder>) {
-        if folder.files.iter().any(|file| file.extension() == "npy") {
-            found.push(folder);
-        }
-        folder.folders.iter().for_each(|inner| holders(inner, found));
-    }
-    let mut found = Vec::new();
-    holders(folder, &mut found);
+    let found = folder.holders(&|file| file.extension() == "npy");
     let path = folder.path.display();
     let [one] = found[..] else {
         if found.is_empty() {
@@ -197,7 +191,7 @@ impl Named {
         }
         let Some(file) = &self.classes else { return Ok(self.listed.clone()) };
         let text = file.text(reading.memory)?;
-        Ok(Some(text.trim_end().lines().map(|line| line.trim().to_string()).collect()))
+        Ok(Some(class_names(&text)))
     }
 
     fn half(&self, pair: &Pair, reading: &Reading) -> Result<Half> {

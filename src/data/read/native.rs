@@ -64,7 +64,7 @@ impl Default for Reading {
     }
 }
 
-/// The same for a source that is in memory, such as that of [`from_idx_bytes`](super::from_idx_bytes).
+/// The same for a source that is in memory, such as that of [`from_idx_bytes`](crate::data::from_idx_bytes).
 impl Reading {
     /// Both halves of it, as [`read_source`] would give them.
     ///
@@ -215,7 +215,7 @@ fn find(path: &Path, reading: &Reading) -> Result<(Found, Reading)> {
         (Folder::read(path)?, 0)
     } else if !path.is_file() {
         return Err(kinds::no_source(path));
-    } else if let Some(archive) = archive::open(path, reading.memory)? {
+    } else if let Some(archive) = archive::open(path, reading)? {
         (archive.folder, archive.memory)
     } else {
         return Ok(in_file(path, reading)?.beside(reading));

@@ -22,4 +22,10 @@ impl Part {
             _ => Part::Class,
         }
     }
+
+    /// That of a name in which it stands among other words: `set-train-0001`.
+    pub fn within(name: &str) -> Part {
+        let mut words = std::iter::once(name).chain(name.split(['-', '_', '.'])).map(Part::of);
+        words.find(|part| *part != Part::Class).unwrap_or(Part::Class)
+    }
 }

@@ -54,8 +54,7 @@ pub(super) fn is_one(file: &File) -> bool {
 
 /// A table that was given itself.
 pub(super) fn given(path: &Path) -> Result<Option<Table<'_>>> {
-    let bytes = fs::metadata(path).map_err(|error| Error::io(path.display(), error))?.len();
-    let file = File { path: path.to_path_buf(), bytes, place: Place::Disk };
+    let file = File::given(path)?;
     let folder = path.parent().unwrap_or(Path::new(""));
     Ok(is_one(&file).then_some(Table { file, base: Base::Disk(folder), part: Part::Train }))
 }

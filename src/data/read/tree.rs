@@ -95,6 +95,12 @@ impl Folder {
         None
     }
 
+    /// The folders, this one first, in which such a file lies.
+    pub fn holders(&self, is_such: &dyn Fn(&File) -> bool) -> Vec<&Folder> {
+        let here = self.files.iter().any(is_such).then_some(self);
+        here.into_iter().chain(self.folders.iter().flat_map(|inner| inner.holders(is_such))).collect()
+    }
+
     /// Whether there is a file that is called like a picture, at any depth.
     pub fn has_pictures(&self) -> bool {
         self.pictures().next().is_some() || self.folders.iter().any(Folder::has_pictures)
@@ -114,6 +120,15 @@ pub(super) fn stem(name: &str) -> String {
 }
 
 impl File {
+    /// One that somebody named.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it is not there.
+    pub fn given(path: &Path) -> Result<File> {
+        let bytes = fs::metadata(path).map_err(|error| Error::io(path.display(), error))?.len();
+        Ok(File { path: path.to_path_buf(), bytes, place: Place::Disk })
+    }
+
     /// The name, in lower case.
     pub fn lower_name(&self) -> String {
         self.path.file_name().unwrap_or_default().to_string_lossy().to_lowercase()

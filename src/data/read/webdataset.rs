@@ -44,8 +44,10 @@ fn holds_samples(folder: &Folder) -> bool {
 
 /// The part that the name of an archive tells: `set-train-0001.tar`.
 fn part(name: &str) -> Part {
-    let parts = name.split(['-', '_', '.']).map(Part::of);
-    parts.into_iter().find(|part| *part != Part::Class).unwrap_or(Part::Train)
+    match Part::within(name) {
+        Part::Class => Part::Train,
+        part => part,
+    }
 }
 
 /// The samples of an archive that was given itself, or of a folder like it.

@@ -13,7 +13,7 @@ use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 
-use super::tree::Folder;
+use super::{Reading, tree::Folder};
 use crate::{Error, Result};
 
 /// How much of a file tells its kind: the first header of a tar archive.
@@ -64,18 +64,18 @@ impl Kind {
     }
 }
 
-/// Lists an archive; `None` if the file is none. A packed tar archive may take half of this many bytes of memory, as its files
-/// are decoded beside it.
+/// Lists an archive; `None` if the file is none. A packed tar archive may take half of the memory, as its files are decoded
+/// beside it.
 ///
 /// # Errors
 /// [`Error::Format`] if the archive is damaged or cut short, is encrypted, or has names that lead out of it or come twice;
-/// [`Error::Data`] if it is too large to unpack; [`Error::Io`].
-pub(super) fn open(path: &Path, memory: u64) -> Result<Option<Opened>> {
-    let packed = |reader| tar::unpack(path, reader, memory / 2).map(Some);
+/// [`Error::Data`] if it is too large to unpack; [`Error::Io`]; [`Error::Stopped`].
+pub(super) fn open(path: &Path, reading: &Reading) -> Result<Option<Opened>> {
+    let packed = |reader| tar::unpack(path, reader, reading.memory / 2, &reading.pulse).map(Some);
     match Kind::of(path)? {
         None => Ok(None),
         Some(Kind::Zip) => zip::list(path).map(|folder| Some(Opened { folder, memory: 0 })),
-        Some(Kind::Tar) => tar::list(path, memory).map(|folder| Some(Opened { folder, memory: 0 })),
+        Some(Kind::Tar) => tar::list(path, reading.memory).map(|folder| Some(Opened { folder, memory: 0 })),
         Some(Kind::TarGz) => packed(gzip(path)?),
         Some(Kind::TarZst) => packed(zstd::open(path)?),
     }

@@ -15,6 +15,7 @@ use super::{
 use crate::data::files;
 use crate::data::read::{
     place::{Packing, Place, Span},
+    pulse::Pulse,
     tree::{Folder, stem},
 };
 use crate::{Error, Result};
@@ -69,7 +70,7 @@ pub(super) fn list(path: &Path, memory: u64) -> Result<Folder> {
 ///
 /// # Errors
 /// As [`open`](super::open).
-pub(super) fn unpack(path: &Path, reader: Box<dyn Read>, memory: u64) -> Result<Opened> {
+pub(super) fn unpack(path: &Path, reader: Box<dyn Read>, memory: u64, pulse: &Pulse) -> Result<Opened> {
     let (mut tree, mut used) = (Growing::default(), 0);
     let broken = |error: io::Error| match error.kind() {
         ErrorKind::FileTooLarge => too_large(path, memory),
@@ -78,6 +79,7 @@ pub(super) fn unpack(path: &Path, reader: Box<dyn Read>, memory: u64) -> Result<
     let watch = Watch::new(memory);
     let mut archive = Archive::new(Watched { inner: reader, watch: &watch });
     for entry in archive.entries().map_err(broken)? {
+        pulse.check()?;
         let mut entry = entry.map_err(broken)?;
         let (kind, size) = (entry.header().entry_type(), entry.size());
         let place = || {

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::{Shard, table::Table};
 use crate::data::read::{
     Reading, Unreadable,
-    folder::Pictures,
-    layout::{Layout, few},
+    folder::{Pictures, refusal, skipped_note},
+    layout::Layout,
     part::Part,
     place::Place,
     sorting::Sorting,
@@ -120,17 +120,10 @@ impl<'a> Gathering<'a> {
     /// # Errors
     /// [`Error::Data`] if there are rows that cannot be read, or none to train on.
     pub fn layout(self, mut notes: Vec<String>, shards: &[Shard]) -> Result<Gathered> {
-        let (faults, count) = (&self.faults, self.faults.len());
-        match (&faults[..], self.reading.unreadable) {
+        match (&self.faults[..], self.reading.unreadable) {
             ([], _) => {}
-            ([fault], Unreadable::Refuse) => return Err(Error::Data(fault.clone())),
-            (faults, Unreadable::Refuse) => {
-                let (of, first) = (self.rows, faults[..count.min(3)].join("; "));
-                return Err(Error::Data(format!(
-                    "{count} of {of} rows cannot be read: {first}; or go on without them, by --skip-unreadable"
-                )));
-            }
-            (faults, Unreadable::Skip) => notes.push(format!("{count} rows were skipped: {}", few(faults))),
+            (faults, Unreadable::Refuse) => return Err(Error::Data(refusal(faults, self.rows, "rows"))),
+            (faults, Unreadable::Skip) => notes.push(skipped_note(faults, "rows")),
         }
         let mut layout = self.sorting.layout(notes).ok_or_else(|| {
             let path = shards.first().map(|shard| shard.file.path.display().to_string()).unwrap_or_default();

@@ -11,14 +11,12 @@ mod pages;
 mod stored;
 mod table;
 
-use std::fs;
 use std::path::Path;
 
 use super::{
     Reading,
     layout::few,
     part::Part,
-    place::Place,
     tree::{File, Folder},
 };
 use crate::data::files;
@@ -38,8 +36,7 @@ pub(super) struct Shard {
 /// # Errors
 /// [`Error::Io`].
 pub(super) fn given(path: &Path) -> Result<Option<Shard>> {
-    let bytes = fs::metadata(path).map_err(|error| Error::io(path.display(), error))?.len();
-    let file = File { path: path.to_path_buf(), bytes, place: Place::Disk };
+    let file = File::given(path)?;
     Ok(is_one(&file).then(|| Shard::of(file, "")))
 }
 
@@ -65,9 +62,7 @@ impl Shard {
             _ if digits(&stem) => folder,
             _ => &stem,
         };
-        let parts = std::iter::once(split).chain(split.split(['-', '_', '.'])).map(Part::of);
-        let part = parts.into_iter().find(|part| *part != Part::Class).unwrap_or(Part::Class);
-        Shard { split: split.into(), part, file }
+        Shard { split: split.into(), part: Part::within(split), file }
     }
 }
 

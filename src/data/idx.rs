@@ -102,15 +102,16 @@ impl Pair<'_> {
         let [height, width] = self.check()?;
         let (pixels, values) = (self.images.read::<3>()?, self.labels.read::<1>()?);
         let set = Images::new(1, height, width, pixels).and_then(|images| match classes {
-            Some(text) => {
-                // A byte order mark is no part of a name.
-                let lines = text.trim_start_matches('\u{feff}').trim_end().lines();
-                Dataset::new(lines.map(|line| line.trim().to_string()).collect(), images, widen(&values))
-            }
+            Some(text) => Dataset::new(class_names(text), images, widen(&values)),
             None => Dataset::numbered(images, &widen(&values)),
         });
         set.map_err(|error| Error::Data(format!("{} and {}: {error}", self.images.name, self.labels.name)))
     }
+}
+
+/// The names in a text of a name a line. A byte order mark is no part of one.
+pub(super) fn class_names(text: &str) -> Vec<String> {
+    text.trim_start_matches('\u{feff}').trim_end().lines().map(|line| line.trim().to_string()).collect()
 }
 
 fn widen(labels: &[u8]) -> Vec<u32> {
