@@ -186,7 +186,10 @@ pub(super) fn refuse_unread(folder: &Folder) -> Result<(), Error> {
             )
         }
         Fate::Given if given.len() > 1 => {
-            format!("{path} holds no pictures, but {file} is {what}: give one such file instead of the folder")
+            format!(
+                "{path} holds no pictures, but {file} is {what}: give one such file instead of the folder, or unpack them all \
+                 if each holds a class"
+            )
         }
         Fate::Given => format!("{path} holds no pictures, but {file} is {what}: give the file instead of the folder"),
     }))
