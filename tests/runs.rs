@@ -258,7 +258,7 @@ fn an_evaluation_is_told_its_network() {
     for (name, width) in [("mlp", 16), ("resnet18-bn", 2)] {
         let network = NetworkChoice { width: Some(width), ..name.parse().expect("a known name") };
         let mut protocol = Protocol::named("quick").expect("a known name").with_network(network);
-        assert_eq!(protocol.name, format!("quick, {name}, width {width}"));
+        assert_eq!(protocol.name, format!("quick, {name}:{width}"));
         (protocol.epochs, protocol.training.lr, protocol.training.cutmix) = (20, 0.01, 0.0);
         protocol.training.batch = 10;
         protocol.training.augment = "none".parse().expect("no augmentation");

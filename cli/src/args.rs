@@ -89,6 +89,9 @@ pub struct DistillArgs {
     /// Networks trained on each set that is judged
     #[arg(long, value_name = "N", help_heading = "Recipe")]
     pub repeats: Option<usize>,
+    /// Whether augmentation may mirror images: auto finds on the training images whether they keep their class
+    #[arg(long, value_name = "WHEN", value_parser = ["auto", "yes", "no"], help_heading = "Recipe")]
+    pub mirror: Option<String>,
     /// Take the networks that `attar pool` trained, instead of training some
     #[arg(long, value_name = "FILE", help_heading = "Recipe")]
     pub pool: Option<PathBuf>,
@@ -118,7 +121,7 @@ pub struct DistillArgs {
     /// another rate. The rest of the recipe is as it was.
     #[arg(long, value_name = "DIR", conflicts_with_all = [
         "size", "ReadArgs", "method", "preset", "recipe", "seed", "images_per_class", "network", "protocol", "repeats",
-        "pool", "out", "force", "explain",
+        "mirror", "pool", "out", "force", "explain",
     ])]
     pub resume: Option<PathBuf>,
 }
@@ -207,9 +210,13 @@ pub struct EvaluateArgs {
     /// How the set is judged: quick, ncfm or vico [default: as in FILE's recipe]
     #[arg(long, value_name = "NAME")]
     pub protocol: Option<String>,
-    /// The network that is trained, as published; with -bn for batch norm [default: the protocol's]
+    /// The network that is trained, as published; with -bn, -gn, -ln or -nn for another norm or none, :16 for another width
+    /// [default: the protocol's]
     #[arg(long, value_name = "NAME", value_parser = NetworkParser)]
     pub network: Option<NetworkChoice>,
+    /// Whether `quick` mirrors images: auto finds on the training images whether they keep their class [default: as in FILE's recipe]
+    #[arg(long, value_name = "WHEN", value_parser = ["auto", "yes", "no"])]
+    pub mirror: Option<String>,
     /// Networks trained on each set [default: as in FILE's recipe]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub repeats: Option<u32>,
@@ -234,12 +241,16 @@ pub struct CompareArgs {
     pub train: Option<SourceName>,
     #[command(flatten)]
     pub reading: ReadArgs,
-    /// The networks that are trained, with commas between; -bn for batch norm [default: the protocol's]
+    /// The networks that are trained, with commas between; with -bn, -gn, -ln or -nn for another norm or none, :16 for
+    /// another width [default: the protocol's]
     #[arg(long, value_name = "NAMES", value_parser = NetworkParser, value_delimiter = ',')]
     pub networks: Vec<NetworkChoice>,
     /// How the sets are judged: quick, ncfm or vico [default: as in the files' recipes]
     #[arg(long, value_name = "NAME")]
     pub protocol: Option<String>,
+    /// Whether `quick` mirrors images: auto finds on the training images whether they keep their class [default: as in the files' recipes]
+    #[arg(long, value_name = "WHEN", value_parser = ["auto", "yes", "no"])]
+    pub mirror: Option<String>,
     /// Networks of each name trained on each set [default: as in the files' recipes]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub repeats: Option<u32>,
@@ -387,6 +398,7 @@ impl DistillArgs {
             ("iterations", self.iterations.map(|n| n.to_string())),
             ("evaluation.protocol", self.protocol.clone()),
             ("evaluation.repeats", self.repeats.map(|n| n.to_string())),
+            ("invariance.mirror", self.mirror.clone()),
         ];
         let given = named.into_iter().filter_map(|(key, value)| Some(format!("{key}={}", value?)));
         self.recipe.resolve(&given.collect::<Vec<_>>(), self.time_budget.is_some())

@@ -33,12 +33,13 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<()> {
     let signals = Signals::watch()?;
     let set = Distilled::load(&args.file)?;
     let seed = args.seed.unwrap_or(set.seed);
-    let recipe = changed_recipe(args, &set)?;
-    let protocol = protocol(&recipe)?;
+    let mut recipe = changed_recipe(args, &set)?;
     let real = watched(console, &signals, |pulse| {
         RealImages::read(&args.test, args.train.as_ref(), &args.reading, pulse, &[(&args.file, &set)])
     })?;
     console.notes(&real.notes);
+    recipe = found(recipe, real.train.as_ref());
+    let protocol = protocol(&recipe)?;
     let train = real.train.as_ref().filter(|_| args.train.is_some());
     let baselines = train.map(|train| Baselines::of_file(train, &set, seed)).transpose()?;
     let judge = Judge {
@@ -78,10 +79,36 @@ fn changed_recipe(args: &EvaluateArgs, set: &Distilled) -> Result<Recipe> {
     if let Some(repeats) = args.repeats {
         evaluation.repeats = repeats as usize;
     }
-    match &args.network {
-        Some(network) => judged_by(recipe, network),
-        None => Ok(recipe),
+    if let Some(network) = &args.network {
+        recipe = judged_by(recipe, network)?;
     }
+    mirrored(recipe, args.mirror.as_deref())
+}
+
+/// The recipe judged with or without mirroring, as a flag says.
+///
+/// # Errors
+/// [`Failure::Usage`] if the protocol is as published whatever is said, or there is none of its name.
+pub fn mirrored(recipe: Recipe, mirror: Option<&str>) -> Result<Recipe> {
+    let recipe = match mirror {
+        None => recipe,
+        Some(_) if recipe.evaluation.protocol != Protocol::QUICK => {
+            let name = &recipe.evaluation.protocol;
+            return Err(Failure::Usage(format!("the protocol {name} augments as published: leave --mirror out")));
+        }
+        Some(word) => {
+            let changed = recipe.with(&format!("invariance.mirror={word}"));
+            changed.map_err(|error| Failure::Usage(error.to_string()))?
+        }
+    };
+    protocol(&recipe)?;
+    Ok(recipe)
+}
+
+/// The recipe with what it leaves open of the images found on the real training images, if any are known.
+pub fn found(recipe: Recipe, train: Option<&Dataset>) -> Recipe {
+    let invariance = train.map_or(recipe.invariance, |train| recipe.invariance.found(train));
+    Recipe { invariance, ..recipe }
 }
 
 /// The recipe judged by another network. A width that was chosen for one of another name means nothing for it.

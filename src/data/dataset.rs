@@ -4,7 +4,10 @@ use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
-use super::resize::{Fit, resample};
+use super::{
+    invariance::Invariances,
+    resize::{Fit, resample},
+};
 use crate::{Error, Result, fingerprint::Fnv, sorted::SortedSet};
 
 /// The smallest standard deviation reported for a channel, so that dividing by that of a constant one is harmless.
@@ -28,7 +31,7 @@ pub struct Dataset {
     naming: Naming,
     images: Images,
     labels: Vec<u32>,
-    facts: Facts,
+    pub(super) facts: Facts,
 }
 
 /// Where class names come from.
@@ -42,9 +45,10 @@ enum Naming {
 /// What takes a pass over all pixels: found once, when somebody asks for it. It follows from the rest of a set, so that it
 /// counts for nothing where sets are compared, and no set takes it over from another.
 #[derive(Clone, Default)]
-struct Facts {
+pub(super) struct Facts {
     fingerprint: OnceLock<String>,
     normalisation: OnceLock<Normalisation>,
+    pub(super) invariances: OnceLock<Invariances>,
 }
 
 /// Mean and standard deviation of each channel, of pixels in [0, 1].

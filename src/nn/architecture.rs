@@ -68,12 +68,14 @@ impl Architecture {
     };
 
     /// The network of a name for images of this size, as published but for the width that is asked for. `-bn` after the
-    /// name of one that has norms means batch norm in place of instance norm.
+    /// name of one that has norms means batch norm in place of instance norm, `-gn`, `-ln` and `-nn` group norm, layer norm
+    /// and none; a colon and a number give another width: `resnet18-bn:16`.
     ///
     /// # Errors
     /// [`Error::Recipe`], with the names there are, if this is none of them, or if it has no width to choose.
     pub fn named(name: &str, image: ImageSize, width: Option<usize>) -> Result<Architecture> {
-        NetworkChoice { width, ..name.parse()? }.architecture(image)
+        let choice: NetworkChoice = name.parse()?;
+        NetworkChoice { width: width.or(choice.width), ..choice }.architecture(image)
     }
 
     /// What it is called in messages: its name and width, and the depth of a ConvNet.
@@ -198,28 +200,41 @@ impl NetworkChoice {
     }
 }
 
-/// What stands after a name for batch norm, as in the field's tables (ResNet18BN).
-const BATCH_NORM: &str = "-bn";
+/// What stands after a name for another norm, as in the field's tables (ResNet18BN).
+const NORMS: [(&str, Norm); 4] =
+    [("-bn", Norm::Batch), ("-gn", Norm::Group), ("-ln", Norm::Layer), ("-nn", Norm::None)];
+
+/// What stands between a name and a width.
+const WIDTH: char = ':';
 
 impl FromStr for NetworkChoice {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<NetworkChoice> {
-        let normed = text.strip_suffix(BATCH_NORM).filter(|name| published(name).is_ok_and(|found| found.normed));
-        let name = published(normed.unwrap_or(text))?.name;
-        Ok(NetworkChoice { name: name.into(), width: None, norm: normed.map(|_| Norm::Batch) })
+        let (rest, width) = match text.split_once(WIDTH) {
+            Some((rest, width)) => {
+                let width = width.parse().map_err(|_| Error::Recipe(format!("`{width}` of `{text}` is no width")))?;
+                (rest, Some(width))
+            }
+            None => (text, None),
+        };
+        let known = |name: &str| published(name).is_ok_and(|found| found.normed);
+        let mut normed = NORMS.iter().filter_map(|(suffix, norm)| Some((rest.strip_suffix(suffix)?, *norm)));
+        let normed = normed.find(|(name, _)| known(name));
+        let name = published(normed.map_or(rest, |(name, _)| name))?.name;
+        let choice = NetworkChoice { name: name.into(), width, norm: normed.map(|(_, norm)| norm) };
+        choice.check()?;
+        Ok(choice)
     }
 }
 
 impl fmt::Display for NetworkChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)?;
-        match self.norm {
-            Some(Norm::Batch) => f.write_str(BATCH_NORM)?,
-            Some(norm) => write!(f, ", {} norm", format!("{norm:?}").to_ascii_lowercase())?,
-            None => {}
+        if let Some((suffix, _)) = NORMS.iter().find(|(_, norm)| self.norm == Some(*norm)) {
+            f.write_str(suffix)?;
         }
-        self.width.map_or(Ok(()), |width| write!(f, ", width {width}"))
+        self.width.map_or(Ok(()), |width| write!(f, "{WIDTH}{width}"))
     }
 }
 
@@ -297,8 +312,15 @@ mod tests {
         }
         let batch: NetworkChoice = "resnet18-bn".parse().expect("a network with norms");
         assert_eq!(batch.to_string(), "resnet18-bn");
-        let architecture = NetworkChoice { width: Some(16), ..batch }.architecture(IMAGE).expect("it has widths");
+        let narrow = NetworkChoice { width: Some(16), ..batch };
+        let architecture = narrow.architecture(IMAGE).expect("it has widths");
         assert_eq!(architecture, Architecture::ResNet18 { width: 16, norm: Norm::Batch });
+        assert_eq!(narrow.to_string(), "resnet18-bn:16");
+        assert_eq!("resnet18-bn:16".parse::<NetworkChoice>().expect("its own name"), narrow);
+        for (suffix, norm) in NORMS {
+            let choice: NetworkChoice = format!("convnet{suffix}").parse().expect("a network with norms");
+            assert_eq!((choice.norm, choice.to_string()), (Some(norm), format!("convnet{suffix}")));
+        }
     }
 
     #[test]
@@ -311,6 +333,8 @@ mod tests {
             refusal("resnet19", None)
                 .ends_with("choose one of convnet, mlp, lenet, alexnet, vgg11, resnet18, resnet-ap10")
         );
+        assert!(refusal("convnet:wide", None).contains("no width"));
+        assert!(refusal("lenet:8", None).contains("no width to choose"));
         assert!(refusal("lenet-bn", None).starts_with("there is no network `lenet-bn`"));
         assert_eq!(refusal("lenet", Some(8)), "the network `lenet` has no width to choose: leave it out");
     }

@@ -47,6 +47,19 @@ enum Operation {
     Rotate,
 }
 
+impl Operation {
+    fn name(self) -> &'static str {
+        match self {
+            Operation::Color => "color",
+            Operation::Crop => "crop",
+            Operation::Cutout => "cutout",
+            Operation::Flip => "flip",
+            Operation::Scale => "scale",
+            Operation::Rotate => "rotate",
+        }
+    }
+}
+
 /// A set of operations, written as in the published code: `color_crop_cutout_flip_scale_rotate`, or empty for none.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -84,15 +97,7 @@ impl std::str::FromStr for Strategy {
 
 impl From<Strategy> for String {
     fn from(strategy: Strategy) -> String {
-        let name = |operation: &Operation| match operation {
-            Operation::Color => "color",
-            Operation::Crop => "crop",
-            Operation::Cutout => "cutout",
-            Operation::Flip => "flip",
-            Operation::Scale => "scale",
-            Operation::Rotate => "rotate",
-        };
-        strategy.operations.iter().map(name).collect::<Vec<_>>().join("_")
+        strategy.names().collect::<Vec<_>>().join("_")
     }
 }
 
@@ -154,6 +159,18 @@ pub fn cutout(row: f64, column: f64, size: ImageSize) -> [f64; 4] {
 }
 
 impl Strategy {
+    /// The names of the operations.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.operations.iter().map(|operation| operation.name())
+    }
+
+    /// The operations of these names.
+    #[must_use]
+    pub fn only(&self, keep: impl Fn(&str) -> bool) -> Strategy {
+        let kept = self.operations.iter().filter(|operation| keep(operation.name()));
+        Strategy { operations: kept.copied().collect() }
+    }
+
     /// Whether nothing ever happens.
     pub fn is_empty(&self) -> bool {
         self.operations.is_empty()

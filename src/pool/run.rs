@@ -42,6 +42,7 @@ impl PoolRun {
     /// # Errors
     /// [`Error::Recipe`] if the network does not fit the images; errors of the engine.
     pub fn new(recipe: &Recipe, data: &Dataset, engine: Arc<dyn Engine>) -> Result<PoolRun> {
+        let recipe = &recipe.clone().suited(data);
         let mut exec = Executor::new(engine);
         let network = network_for(recipe.network.architecture(image_size(data))?, data)?;
         write_real(&mut exec, data)?;

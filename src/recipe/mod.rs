@@ -6,6 +6,7 @@
 //! ([`crate::method`]).
 
 mod factor;
+mod invariance;
 mod method;
 mod network;
 mod sight;
@@ -24,6 +25,7 @@ use crate::{
 
 pub use crate::micro_batch::MicroBatch;
 pub use factor::Factor;
+pub use invariance::{InvarianceRecipe, Keeps};
 pub use method::MethodRecipe;
 pub use network::NetworkRecipe;
 pub use sight::{InnerTraining, Parameters, QueueRecipe, SightRecipe};
@@ -54,6 +56,8 @@ pub struct Recipe {
     /// Images that pass through a network at once: in the pool, in the method and in evaluation.
     #[cfg_attr(feature = "typescript", tsify(type = "\"auto\" | number"))]
     pub micro_batch: MicroBatch,
+    #[serde(default)]
+    pub invariance: InvarianceRecipe,
     pub network: NetworkRecipe,
     pub pool: PoolRecipe,
     pub canvas: CanvasRecipe,
@@ -176,7 +180,8 @@ pub struct EvaluationRecipe {
     pub protocol: String,
     /// Networks trained on each set.
     pub repeats: usize,
-    /// Another network than the protocol's, one of [`Architecture::NAMES`](crate::nn::Architecture::NAMES), with `-bn` for batch norm.
+    /// Another network than the protocol's, one of [`Architecture::NAMES`](crate::nn::Architecture::NAMES), with `-bn` for batch norm
+    /// and `:16` for another width.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network: Option<String>,
     /// Another width than the protocol's.

@@ -31,6 +31,8 @@ impl Facts {
         if classes.len() < 2 {
             return Err(Error::Data(format!("there is only {} class: distillation needs at least 2", classes.len())));
         }
+        let asked = recipe.invariance;
+        recipe = recipe.suited(data);
         let network = pool::network_for(recipe.network.architecture(pool::image_size(data))?, data)?;
         let rows: Vec<Vec<u32>> = (0..classes.len()).map(|class| data.of_class(class as u32)).collect();
         if let Some((class, _)) = classes.iter().zip(&rows).find(|(_, rows)| rows.is_empty()) {
@@ -57,7 +59,8 @@ impl Facts {
         };
         let image = |row: u32| data.images().get(row as usize).unwrap_or_default();
         let canvases = canvas::initial(&setting, image);
-        let notices = if kind.selects() { Vec::new() } else { notices(&setting, &classes) };
+        let mut notices = if kind.selects() { Vec::new() } else { notices(&setting, &classes) };
+        notices.extend(setting.recipe.invariance.notice(asked));
         let facts = Facts { notices, classes, canvases, fingerprint: data.fingerprint() };
         Ok((facts, setting))
     }

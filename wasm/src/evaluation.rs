@@ -54,6 +54,9 @@ pub struct EvaluationSettings {
     /// Of real images, if not their own.
     #[tsify(optional, type = "{ mean: number[]; std: number[] }")]
     normalisation: Option<Normalisation>,
+    /// Which changes keep the class of real images, as the recipe of a distilled set tells.
+    #[tsify(optional)]
+    invariance: Option<InvarianceRecipe>,
 }
 
 /// What came out.
@@ -67,9 +70,10 @@ pub struct Outcome {
 
 impl Course {
     fn new(set: TrainingSet, test: Dataset, settings: EvaluationSettings) -> Result<Course> {
-        let EvaluationSettings { protocol, repeats, seed, width, epochs, most_steps, .. } = settings;
+        let EvaluationSettings { protocol, repeats, seed, width, epochs, most_steps, invariance, .. } = settings;
         let evaluation = EvaluationRecipe { width, epochs, most_steps, ..EvaluationRecipe::named(&protocol, repeats) };
-        let protocol = Protocol::of(&Recipe { evaluation, ..Recipe::default() })?;
+        let invariance = invariance.unwrap_or_default();
+        let protocol = Protocol::of(&Recipe { evaluation, invariance, ..Recipe::default() })?;
         Ok(Course { protocol, set, test, repeats: repeats.max(1), seed })
     }
 
@@ -90,7 +94,10 @@ impl EvaluationRun {
     ) -> Result<EvaluationRun> {
         let set = container::read(&file)?;
         let test = test.0.with_classes(&set.classes)?;
-        EvaluationRun::start(TrainingSet::from(&set), test, serde_wasm_bindgen::from_value(settings)?, &engine).await
+        let settings: EvaluationSettings = serde_wasm_bindgen::from_value(settings)?;
+        let own = || Recipe::of(&set.recipe).ok().map(|recipe| recipe.invariance);
+        let settings = EvaluationSettings { invariance: settings.invariance.or_else(own), ..settings };
+        EvaluationRun::start(TrainingSet::from(&set), test, settings, &engine).await
     }
 
     /// Trains on real images.

@@ -91,8 +91,9 @@ export class Judge {
       signal,
       seed: distilled.seed,
       mostSteps: STEPS,
-      // All three networks see images normalised in the same way.
+      // All three networks see images normalised and augmented in the same way.
       normalisation: { mean: distilled.mean, std: distilled.std },
+      invariance: distilled.recipe.invariance,
       onProgress: (done, total) => {
         this.#status.textContent = `Training on ${line.name}: ${percent(done / Math.max(1, total), 0)}`;
       },

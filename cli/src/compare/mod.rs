@@ -13,7 +13,7 @@ use attar::{
     data::write_atomic,
     engine,
     nn::{ImageSize, Network, NetworkChoice},
-    recipe::EvaluationRecipe,
+    recipe::{EvaluationRecipe, InvarianceRecipe},
 };
 use pollster::block_on;
 
@@ -25,7 +25,7 @@ use self::{
 use crate::{
     args::CompareArgs,
     console::Console,
-    evaluate::{judged_by, protocol},
+    evaluate::{found, judged_by, mirrored, protocol},
     failure::{Failure, Result},
     reading::watched,
     real::RealImages,
@@ -41,7 +41,7 @@ pub fn run(args: &CompareArgs, console: &Console) -> Result<()> {
     }
     let entries = sets::load(&args.files)?;
     let recipe = common_recipe(args, &entries)?;
-    let networks = networks(args, &recipe, &entries[0].set)?;
+    networks(args, &recipe, &entries[0].set)?;
     let named: Vec<_> = entries.iter().map(|entry| (entry.path.as_path(), &entry.set)).collect();
     let real = watched(console, &signals, |pulse| {
         RealImages::read(&args.test, args.train.as_ref(), &args.reading, pulse, &named)
@@ -50,6 +50,8 @@ pub fn run(args: &CompareArgs, console: &Console) -> Result<()> {
     if real.train.is_none() {
         console.note("no real training images are known to compare with: give some with --train");
     }
+    let recipe = found(recipe, real.train.as_ref());
+    let networks = networks(args, &recipe, &entries[0].set)?;
     let seed = args.seed.unwrap_or(entries[0].set.seed);
     let whole = real.train.as_ref().filter(|_| args.train.is_some());
     let beside = real.train.as_ref().map(|train| Beside::new(train, whole, &entries, seed)).transpose()?;
@@ -72,7 +74,9 @@ pub fn run(args: &CompareArgs, console: &Console) -> Result<()> {
 
 /// The recipe by which all sets are judged: what the flags say, else what the recipes of all files agree on.
 fn common_recipe(args: &CompareArgs, entries: &[Entry]) -> Result<Recipe> {
-    let of_file = |entry: &Entry| Recipe::of(&entry.set.recipe).unwrap_or_else(|_| Recipe::default());
+    let own = |entry: &Entry| Recipe::of(&entry.set.recipe).unwrap_or_else(|_| Recipe::default());
+    let invariance = InvarianceRecipe::common(entries.iter().map(|entry| own(entry).invariance));
+    let of_file = |entry: &Entry| Recipe { invariance, ..own(entry) };
     let mut recipe = of_file(&entries[0]);
     if let Some(name) = &args.protocol {
         recipe.evaluation = EvaluationRecipe::named(name, recipe.evaluation.repeats);
@@ -92,7 +96,7 @@ fn common_recipe(args: &CompareArgs, entries: &[Entry]) -> Result<Recipe> {
     if let Some(repeats) = args.repeats {
         recipe.evaluation.repeats = repeats as usize;
     }
-    Ok(recipe)
+    mirrored(recipe, args.mirror.as_deref())
 }
 
 /// The networks by the names that a person gives them, and the protocol of each. All fit the images.

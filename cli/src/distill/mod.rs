@@ -13,7 +13,7 @@ use std::{
 };
 
 use attar::{
-    Distillation, Distilled, Error, Pool, Protocol, Source,
+    Distillation, Distilled, Error, Pool, Protocol, Recipe, Source,
     data::Reading,
     engine::{self, Engine},
     run::Changes,
@@ -237,9 +237,11 @@ impl<'a> Room<'a> {
         dir.save_result(&report)?;
         if run.evaluate {
             let start = Instant::now();
-            let protocol = Protocol::of(&run.recipe)?;
+            // That of the set, in which is found what that of the run leaves open.
+            let recipe = Recipe::of(&set.recipe)?;
+            let protocol = Protocol::of(&recipe)?;
             report.protocol = Some(protocol.name.clone());
-            report.accuracy = Some(self.accuracies(dir, run, set, protocol)?);
+            report.accuracy = Some(self.accuracies(dir, &recipe, set, protocol)?);
             report.seconds.evaluate = start.elapsed().as_secs_f64();
             if self.mend(dir) {
                 dir.save_distilled(set)?;
@@ -269,8 +271,7 @@ impl<'a> Room<'a> {
         }
     }
 
-    fn accuracies(&self, dir: &RunDir, run: &RunFile, set: &Distilled, protocol: Protocol) -> Result<Accuracies> {
-        let recipe = &run.recipe;
+    fn accuracies(&self, dir: &RunDir, recipe: &Recipe, set: &Distilled, protocol: Protocol) -> Result<Accuracies> {
         let judge = Judge {
             console: self.console,
             signals: self.signals,

@@ -36,7 +36,7 @@ use crate::{
         optim::Optimiser,
     },
     recipe::{
-        CanvasRecipe, EvaluationRecipe, Factor, Initialisation, MethodRecipe, NetworkRecipe, RealRecipe, Recipe, Units,
+        CanvasRecipe, EvaluationRecipe, Factor, Initialisation, InvarianceRecipe, MethodRecipe, NetworkRecipe, RealRecipe, Recipe, Units,
     },
 };
 
@@ -128,6 +128,7 @@ fn published(images_per_class: usize) -> Recipe {
     let quick = quick(images_per_class);
     Recipe {
         iterations: 20_000,
+        invariance: InvarianceRecipe::ALL,
         network: NetworkRecipe { width: 128, ..quick.network },
         canvas: CanvasRecipe {
             factor: Factor::Of(1),

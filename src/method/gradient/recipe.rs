@@ -11,7 +11,7 @@ use crate::{
         schedule::Schedule,
     },
     recipe::{
-        CanvasRecipe, EvaluationRecipe, Factor, Initialisation, InnerTraining, Labels, MethodRecipe, MicroBatch,
+        CanvasRecipe, EvaluationRecipe, Factor, Initialisation, InvarianceRecipe, InnerTraining, Labels, MethodRecipe, MicroBatch,
         NetworkRecipe, Parameters, PoolRecipe, PoolTiming, RealRecipe, Recipe, SightRecipe, TrainingRecipe, Units,
     },
 };
@@ -80,6 +80,7 @@ fn dc(images_per_class: usize) -> Recipe {
         seed: 0,
         labels: Labels::Hard,
         micro_batch: MicroBatch::Automatic,
+        invariance: InvarianceRecipe::ALL,
         network: NetworkRecipe::convnet(128),
         pool: pool(),
         canvas: CanvasRecipe {
@@ -147,6 +148,7 @@ fn dc_quick(images_per_class: usize) -> Recipe {
     let dc = dc(images_per_class);
     Recipe {
         iterations: 200,
+        invariance: InvarianceRecipe::default(),
         network: NetworkRecipe::convnet(32),
         canvas: few_steps(CanvasRecipe { init: Initialisation::Random, ..dc.canvas }),
         real: RealRecipe { batch: 64, ..dc.real },
@@ -174,6 +176,7 @@ fn idc_quick(images_per_class: usize) -> Recipe {
     let training = TrainingRecipe { batch: 64, schedule: Schedule::Constant, ..training };
     Recipe {
         iterations: 150,
+        invariance: InvarianceRecipe::default(),
         network: NetworkRecipe::convnet(32),
         canvas: few_steps(idc.canvas),
         sight: SightRecipe {

@@ -7,7 +7,7 @@ use crate::{
     method::Preset,
     nn::{augment::Flavour, frequency::Weights, optim::Optimiser},
     recipe::{
-        CanvasRecipe, EvaluationRecipe, Factor, Initialisation, Labels, MethodRecipe, MicroBatch, NetworkRecipe,
+        CanvasRecipe, EvaluationRecipe, Factor, Initialisation, InvarianceRecipe, Labels, MethodRecipe, MicroBatch, NetworkRecipe,
         Parameters, PoolRecipe, PoolTiming, RealRecipe, Recipe, SightRecipe, TrainingRecipe, Units,
     },
 };
@@ -95,6 +95,7 @@ fn quick(images_per_class: usize) -> Recipe {
         seed: 0,
         labels: Labels::Hard,
         micro_batch: MicroBatch::Automatic,
+        invariance: InvarianceRecipe::default(),
         network: NetworkRecipe::convnet(32),
         // Few epochs want a higher rate than the published sixty, and whole images. (How few: docs/defaults.md.)
         pool: PoolRecipe {
@@ -117,6 +118,7 @@ fn quick(images_per_class: usize) -> Recipe {
 fn published(images_per_class: usize) -> Recipe {
     Recipe {
         iterations: 20_000,
+        invariance: InvarianceRecipe::ALL,
         network: NetworkRecipe::convnet(128),
         pool: PoolRecipe { networks: 20, epochs: 60, timing: PoolTiming::Before, training: TrainingRecipe::pool() },
         canvas: canvas(),

@@ -1,7 +1,7 @@
 //! The recipes that methods of selection start from.
 
 use crate::recipe::{
-    CanvasRecipe, EvaluationRecipe, Factor, Initialisation, Labels, MethodRecipe, NetworkRecipe, Parameters,
+    CanvasRecipe, EvaluationRecipe, Factor, Initialisation, InvarianceRecipe, Labels, MethodRecipe, NetworkRecipe, Parameters,
     PoolRecipe, PoolTiming, Recipe, SightRecipe, TrainingRecipe,
 };
 
@@ -23,6 +23,7 @@ pub(in crate::method) fn quick(images_per_class: usize, method: MethodRecipe) ->
 /// One network of the field's width, trained as long as the field trains the networks of its pools.
 pub(in crate::method) fn published(images_per_class: usize, method: MethodRecipe) -> Recipe {
     Recipe {
+        invariance: InvarianceRecipe::ALL,
         network: NetworkRecipe::convnet(128),
         pool: PoolRecipe { networks: 1, epochs: 60, timing: PoolTiming::Before, training: TrainingRecipe::pool() },
         evaluation: EvaluationRecipe::named("vico", 20),

@@ -6,7 +6,7 @@ import type { Accuracy, Distilled, EvaluateOptions, LabelledImages } from "./typ
 
 /** Trains small networks on a set and tests them on held-out real images: what the set is worth. */
 export async function evaluate(trainOn: Distilled | LabelledImages, test: LabelledImages, options: EvaluateOptions = {}): Promise<Accuracy> {
-  const { signal, protocol = "quick", repeats = 2, seed = 0, width, epochs, mostSteps, normalisation } = options;
+  const { signal, protocol = "quick", repeats = 2, seed = 0, width, epochs, mostSteps, normalisation, invariance } = options;
   if (signal?.aborted) throw aborted(signal);
   checkImages(test);
   if (!("bytes" in trainOn)) checkImages(trainOn);
@@ -22,6 +22,7 @@ export async function evaluate(trainOn: Distilled | LabelledImages, test: Labell
       ...(epochs !== undefined && { epochs }),
       ...(mostSteps !== undefined && { mostSteps }),
       ...(normalisation && { normalisation }),
+      ...(invariance && { invariance }),
     },
     engine: options.engine ?? "auto",
     watch: watchOf(options),

@@ -181,6 +181,11 @@ export interface EvaluateOptions extends WatchOptions {
   mostSteps?: number;
   /** How to normalise real images that are a part of a set: by the whole set, as a distilled set's `mean` and `std` tell. */
   normalisation?: { mean: number[]; std: number[] };
+  /**
+   * Which changes keep the class, for "quick" to augment by: as `recipe.invariance` of a distilled set tells. Default: its own
+   * of a distilled set, all for real images.
+   */
+  invariance?: Recipe["invariance"];
   signal?: AbortSignal;
   onProgress?(done: number, total: number): void;
   worker?: WorkerChoice;
