@@ -106,7 +106,8 @@ impl<'a> Probe<'a> {
         let all = |changes: &[Change], share| changes.iter().all(|&change| self.keeps(change, share));
         let gray = self.images.channels() == 1;
         let saturations = [Change::Saturation(0.5), Change::Saturation(1.5)];
-        let light = [Change::Brightness(-0.25), Change::Brightness(0.25), Change::Contrast(0.75), Change::Contrast(1.25)];
+        let light =
+            [Change::Brightness(-0.25), Change::Brightness(0.25), Change::Contrast(0.75), Change::Contrast(1.25)];
         Invariances {
             mirror: all(&[Change::Mirror], MIRRORED),
             rotate: all(&[Change::Rotate(-7.5), Change::Rotate(7.5)], CHANGED),

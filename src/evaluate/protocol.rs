@@ -21,8 +21,8 @@ use crate::{
 /// | `ncfm` | ConvNet, width 128 | AdamW 1e-3, decay .01 | x .5 at 1/5 .. 4/5 | 2000 | 128 | flip, colour, one of crop, scale, rotation; CutMix on half |
 /// | `quick` | ConvNet, width 32 | AdamW 3e-3, decay .01 | half a cosine | 300 | 64 | as `ncfm`, but what does not keep the class |
 ///
-/// No network takes more than [`Protocol::most_steps`] batches (20,000, 40,000 and 500), but at least
-/// [`Protocol::fewest_epochs`] epochs (5, 5 and 12): a set that is larger than the epochs were meant for is trained for
+/// No network takes more than [`Protocol::most_steps`] batches (20,000, 40,000 and 400), but at least
+/// [`Protocol::fewest_epochs`] epochs (5, 5 and 16): a set that is larger than the epochs were meant for is trained for
 /// fewer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Protocol {
@@ -85,7 +85,7 @@ impl Protocol {
             "ncfm" => (128, 2000, 40_000, 5, ncfm),
             Protocol::QUICK => {
                 let quick = TrainingRecipe { batch: 64, lr: 3e-3, schedule: Schedule::Cosine, ..ncfm };
-                (32, 300, 500, 12, quick)
+                (32, 300, 400, 16, quick)
             }
             _ => {
                 let names = Protocol::NAMES.join(", ");

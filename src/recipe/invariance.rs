@@ -47,8 +47,7 @@ impl Keeps {
 
 impl InvarianceRecipe {
     /// Augmentation as a recipe has it, whatever the images.
-    pub const ALL: InvarianceRecipe =
-        InvarianceRecipe { mirror: Keeps::Yes, rotate: Keeps::Yes, color: Keeps::Yes };
+    pub const ALL: InvarianceRecipe = InvarianceRecipe { mirror: Keeps::Yes, rotate: Keeps::Yes, color: Keeps::Yes };
 
     /// What sets that are judged alike allow: what is refused for one is for all, and what is open for one needs to be found.
     pub fn common(of_sets: impl Iterator<Item = InvarianceRecipe>) -> InvarianceRecipe {
@@ -97,7 +96,8 @@ impl InvarianceRecipe {
             .filter(|(asked, found, _)| (*asked, *found) == (Keeps::Auto, Keeps::No))
             .map(|(_, _, words)| *words)
             .collect();
-        let first = "such a change gives training images the look of other classes, so that augmentation leaves them not";
+        let first =
+            "such a change gives training images the look of other classes, so that augmentation leaves them not";
         (!out.is_empty()).then(|| format!("{first} {}", out.join(" nor ")))
     }
 }
@@ -132,12 +132,14 @@ mod tests {
             (0..64).map(move |at| if (at % 8 < 3) == (row % 2 == 0) { 200 } else { (row * 7 + at) as u8 % 40 })
         });
         let images = Images::new(1, 8, 8, pixels.collect()).expect("64 values each");
-        Dataset::new(vec!["left".into(), "right".into()], images, (0..800).map(|row| row % 2).collect()).expect("they fit")
+        Dataset::new(vec!["left".into(), "right".into()], images, (0..800).map(|row| row % 2).collect())
+            .expect("they fit")
     }
 
     #[test]
     fn what_does_not_keep_the_class_is_left_out_everywhere() {
-        let recipe = Recipe::named("dsa").expect("a method").with("pool.training.augment=color_flip").expect("a strategy");
+        let recipe =
+            Recipe::named("dsa").expect("a method").with("pool.training.augment=color_flip").expect("a strategy");
         let suited = recipe.clone().suited(&sides());
         assert_eq!(suited.invariance.mirror, Keeps::No);
         let InnerTraining::Synthetic { training, .. } = &suited.sight.inner else { panic!("dsa learns") };

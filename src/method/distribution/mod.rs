@@ -36,7 +36,8 @@ use crate::{
         optim::Optimiser,
     },
     recipe::{
-        CanvasRecipe, EvaluationRecipe, Factor, Initialisation, InvarianceRecipe, MethodRecipe, NetworkRecipe, RealRecipe, Recipe, Units,
+        CanvasRecipe, EvaluationRecipe, Factor, Initialisation, InvarianceRecipe, MethodRecipe, NetworkRecipe,
+        RealRecipe, Recipe, Units,
     },
 };
 

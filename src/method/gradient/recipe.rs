@@ -11,8 +11,9 @@ use crate::{
         schedule::Schedule,
     },
     recipe::{
-        CanvasRecipe, EvaluationRecipe, Factor, Initialisation, InvarianceRecipe, InnerTraining, Labels, MethodRecipe, MicroBatch,
-        NetworkRecipe, Parameters, PoolRecipe, PoolTiming, RealRecipe, Recipe, SightRecipe, TrainingRecipe, Units,
+        CanvasRecipe, EvaluationRecipe, Factor, Initialisation, InnerTraining, InvarianceRecipe, Labels, MethodRecipe,
+        MicroBatch, NetworkRecipe, Parameters, PoolRecipe, PoolTiming, RealRecipe, Recipe, SightRecipe, TrainingRecipe,
+        Units,
     },
 };
 

@@ -1,8 +1,8 @@
 //! The recipes that methods of selection start from.
 
 use crate::recipe::{
-    CanvasRecipe, EvaluationRecipe, Factor, Initialisation, InvarianceRecipe, Labels, MethodRecipe, NetworkRecipe, Parameters,
-    PoolRecipe, PoolTiming, Recipe, SightRecipe, TrainingRecipe,
+    CanvasRecipe, EvaluationRecipe, Factor, Initialisation, InvarianceRecipe, Labels, MethodRecipe, NetworkRecipe,
+    Parameters, PoolRecipe, PoolTiming, Recipe, SightRecipe, TrainingRecipe,
 };
 
 /// A few small networks to look through; a minute on a laptop's CPU.
