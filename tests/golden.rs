@@ -32,6 +32,7 @@ fn checksum(settings: &[&str]) -> u32 {
         "images_per_class=2",
         "canvas.units=pixels",
         "canvas.lr=0.01",
+        "canvas.averaging=0.0",
         "iterations=5",
         "seed=4",
         "micro_batch=3",

@@ -198,7 +198,7 @@ fn an_explained_run_shows_its_programs_and_does_not_begin() {
 #[test]
 fn a_rate_that_burns_the_images_is_told() {
     let place = Place::with_toy();
-    let line = ["--no-evaluate", "--seed=7", "--set=canvas.lr=1e9"];
+    let line = ["--no-evaluate", "--seed=7", "--set=canvas.lr=1e9", "--set=canvas.averaging=0.0"];
     let ran = place.distill(&line).well();
     assert!(ran.stderr.contains("warning: all pixels of the distilled set are black or white"), "{ran:?}");
     assert!(!place.distill(&["--no-evaluate", "--seed=7"]).well().stderr.contains("warning"));

@@ -7,8 +7,8 @@ use crate::{
     method::Preset,
     nn::{augment::Flavour, frequency::Weights, optim::Optimiser},
     recipe::{
-        CanvasRecipe, EvaluationRecipe, Factor, Initialisation, InvarianceRecipe, Labels, MethodRecipe, MicroBatch, NetworkRecipe,
-        Parameters, PoolRecipe, PoolTiming, RealRecipe, Recipe, SightRecipe, TrainingRecipe, Units,
+        CanvasRecipe, EvaluationRecipe, Factor, Initialisation, InvarianceRecipe, Labels, MethodRecipe, MicroBatch,
+        NetworkRecipe, Parameters, PoolRecipe, PoolTiming, RealRecipe, Recipe, SightRecipe, TrainingRecipe, Units,
     },
 };
 
@@ -91,7 +91,7 @@ impl Default for NcfmRecipe {
 fn quick(images_per_class: usize) -> Recipe {
     Recipe {
         images_per_class,
-        iterations: 80,
+        iterations: 160,
         seed: 0,
         labels: Labels::Hard,
         micro_batch: MicroBatch::Automatic,
@@ -105,7 +105,7 @@ fn quick(images_per_class: usize) -> Recipe {
             training: TrainingRecipe { lr: 0.05, cutmix: 0.0, ..TrainingRecipe::pool() },
         },
         // Few iterations want larger steps; in the data's own spread, so that they fit dim and bright images alike.
-        canvas: CanvasRecipe { factor: Factor::Automatic, units: Units::Spread, lr: 0.03, ..canvas() },
+        canvas: CanvasRecipe { factor: Factor::Automatic, units: Units::Spread, lr: 0.03, averaging: 0.3, ..canvas() },
         real: RealRecipe { batch: 256, refresh: 4, ..real() },
         sight: SightRecipe::plain(Parameters::Between),
         method: named(&NcfmRecipe::quick()),

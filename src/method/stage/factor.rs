@@ -5,23 +5,23 @@ use crate::{
     recipe::{Factor, Recipe},
 };
 
-/// Canvases of a class times the share of an image that shrinking loses, up to which four pictures on a canvas are worth
-/// more than one. (docs/defaults.md)
-const WORTH_SHRINKING: f64 = 2.0;
+/// Canvases of a class times the square of the share of an image that shrinking loses, up to which four pictures on a canvas
+/// are worth more than one. (docs/defaults.md)
+const WORTH_SHRINKING: f64 = 0.14;
 
 /// Images that the choice looks at.
 const LOOKED_AT: usize = 256;
 
 /// The factor of a recipe for these images: the one it names, or 2 where every class has images enough to fill the
-/// canvases, and where what shrinking loses of an image, times the images per class, is little: few canvases gain most by
-/// more pictures, and fine strokes lose most by being shrunk.
+/// canvases, and where the square of what shrinking loses of an image, times the images per class, is little: few canvases
+/// gain most by more pictures, and fine strokes lose most by being shrunk.
 pub fn choose(recipe: &Recipe, data: &Dataset) -> usize {
     if let Factor::Of(factor) = recipe.canvas.factor {
         return factor;
     }
     let ipc = recipe.images_per_class;
     let smallest = (0..data.classes().len()).map(|class| data.of_class(class as u32).len()).min().unwrap_or(0);
-    let pays = smallest >= 4 * ipc && ipc as f64 * lost_by_shrinking(data) <= WORTH_SHRINKING;
+    let pays = smallest >= 4 * ipc && ipc as f64 * lost_by_shrinking(data).powi(2) <= WORTH_SHRINKING;
     if pays { 2 } else { 1 }
 }
 
