@@ -30,6 +30,7 @@ fn data() -> Dataset {
 fn checksum(settings: &[&str]) -> u32 {
     let common = [
         "images_per_class=2",
+        "choice.held_out=0",
         "canvas.units=pixels",
         "canvas.lr=0.01",
         "canvas.averaging=0.0",

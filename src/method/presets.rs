@@ -113,6 +113,7 @@ impl Recipe {
         let count = |key, value: usize| (key, value as f64, value > 0, "at least 1");
         let measure = |key, value: f64| (key, value, value.is_finite() && value > 0.0, "a positive number");
         let share = |key, value: f64| (key, value, (0.0..=1.0).contains(&value), "a share, 0 to 1");
+        let held_out = self.choice.held_out;
         let mut numbers = vec![
             count("images_per_class", self.images_per_class),
             count("pool.networks", self.pool.networks),
@@ -124,6 +125,8 @@ impl Recipe {
             measure("canvas.lr", self.canvas.lr),
             share("canvas.averaging", self.canvas.averaging),
             share("sight.perturb", self.sight.perturb),
+            ("choice.held_out", held_out, (0.0..=0.5).contains(&held_out), "a share, 0 to 0.5"),
+            count("choice.networks", self.choice.networks),
         ];
         if let Some((restart, training)) = self.sight.inner.training() {
             numbers.extend([
@@ -168,7 +171,7 @@ mod tests {
     use crate::{
         method::ncfm::{NcfmRecipe, Sampling},
         nn::optim::Optimiser,
-        recipe::MicroBatch,
+        recipe::{ChoiceRecipe, MicroBatch},
     };
 
     #[test]
@@ -180,6 +183,23 @@ mod tests {
                 assert_eq!(Recipe::of(&Settings::from_toml(&text).unwrap()).unwrap(), recipe, "{text}");
             }
         }
+    }
+
+    #[test]
+    fn laptops_choose_and_published_runs_do_not() {
+        for kind in KINDS {
+            for preset in kind.presets() {
+                let chooses = preset.name == "quick" && !kind.selects();
+                assert_eq!((preset.recipe)(7).choice.held_out > 0.0, chooses, "{} {}", kind.name(), preset.name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_recipe_of_before_there_was_a_choice_chooses_nothing() {
+        let settings = Recipe::default().settings().unwrap();
+        let before = settings.entries().iter().filter(|(key, _)| !key.starts_with("choice.")).cloned().collect();
+        assert_eq!(Recipe::of(&Settings::from_entries(before)).unwrap().choice, ChoiceRecipe::default());
     }
 
     #[test]
@@ -211,6 +231,8 @@ mod tests {
         assert!(message("real.batch=0").contains("at least 1"));
         assert!(message("canvas.lr=-1.0").contains("positive"));
         assert!(message("canvas.averaging=1.5").contains("a share, 0 to 1"));
+        assert!(message("choice.held_out=0.6").contains("a share, 0 to 0.5"));
+        assert!(message("choice.networks=0").contains("at least 1"));
         assert!(message("canvas.factor=0").contains("at least 1"));
         assert!(message("canvas.factor=some").contains("\"auto\""));
         assert!(message("method.frequency_scale=0.0").contains("positive"));

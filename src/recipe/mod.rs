@@ -65,6 +65,9 @@ pub struct Recipe {
     pub sight: SightRecipe,
     #[cfg_attr(feature = "typescript", tsify(type = "MethodRecipe"))]
     pub method: MethodRecipe,
+    /// A recipe that does not say chooses nothing, as it did before there was a choice.
+    #[serde(default)]
+    pub choice: ChoiceRecipe,
     pub evaluation: EvaluationRecipe,
 }
 
@@ -169,6 +172,33 @@ pub enum Initialisation {
     Random,
     /// `clamp(N(0, 1) / 4 + 1/2, 0, 1)`.
     Noise,
+}
+
+/// What a run keeps at its end: of what it starts from and what it came to, that which is best on training images that are
+/// held out. Methods that select choose nothing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(tsify::Tsify))]
+#[serde(deny_unknown_fields)]
+pub struct ChoiceRecipe {
+    /// Share of each class's training images that the canvases never see and that judge them, 0 to 0.5. 0 holds nothing
+    /// out and keeps what the run came to.
+    pub held_out: f64,
+    /// Networks trained on each candidate.
+    pub networks: usize,
+}
+
+impl ChoiceRecipe {
+    /// One network each, on a tenth of the images.
+    pub fn quick() -> ChoiceRecipe {
+        ChoiceRecipe { held_out: 0.1, ..ChoiceRecipe::default() }
+    }
+}
+
+impl Default for ChoiceRecipe {
+    /// Nothing is held out, and nothing chosen.
+    fn default() -> ChoiceRecipe {
+        ChoiceRecipe { held_out: 0.0, networks: 1 }
+    }
 }
 
 /// How a distilled set is judged.

@@ -36,8 +36,8 @@ use crate::{
         optim::Optimiser,
     },
     recipe::{
-        CanvasRecipe, EvaluationRecipe, Factor, Initialisation, InvarianceRecipe, MethodRecipe, NetworkRecipe,
-        RealRecipe, Recipe, Units,
+        CanvasRecipe, ChoiceRecipe, EvaluationRecipe, Factor, Initialisation, InvarianceRecipe, MethodRecipe,
+        NetworkRecipe, RealRecipe, Recipe, Units,
     },
 };
 
@@ -142,6 +142,7 @@ fn published(images_per_class: usize) -> Recipe {
             averaging: 0.0,
         },
         real: RealRecipe { batch: 256, refresh: 1, ..quick.real },
+        choice: ChoiceRecipe::default(),
         evaluation: EvaluationRecipe::named("vico", 20),
         ..quick
     }

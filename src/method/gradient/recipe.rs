@@ -11,9 +11,9 @@ use crate::{
         schedule::Schedule,
     },
     recipe::{
-        CanvasRecipe, EvaluationRecipe, Factor, Initialisation, InnerTraining, InvarianceRecipe, Labels, MethodRecipe,
-        MicroBatch, NetworkRecipe, Parameters, PoolRecipe, PoolTiming, RealRecipe, Recipe, SightRecipe, TrainingRecipe,
-        Units,
+        CanvasRecipe, ChoiceRecipe, EvaluationRecipe, Factor, Initialisation, InnerTraining, InvarianceRecipe, Labels,
+        MethodRecipe, MicroBatch, NetworkRecipe, Parameters, PoolRecipe, PoolTiming, RealRecipe, Recipe, SightRecipe,
+        TrainingRecipe, Units,
     },
 };
 
@@ -97,6 +97,7 @@ fn dc(images_per_class: usize) -> Recipe {
         real: RealRecipe { batch: 256, refresh: 1, augment: strategy(""), flavour: Flavour::One },
         sight: on_synthetic(restart, epochs, lessons(0.01, "")),
         method: named("dc", GradientRecipe::DC),
+        choice: ChoiceRecipe::default(),
         evaluation: EvaluationRecipe::named("vico", 20),
     }
 }
@@ -154,6 +155,7 @@ fn dc_quick(images_per_class: usize) -> Recipe {
         canvas: few_steps(CanvasRecipe { init: Initialisation::Random, ..dc.canvas }),
         real: RealRecipe { batch: 64, ..dc.real },
         sight: on_synthetic(5.min(images_per_class), 5, lessons(0.05, "")),
+        choice: ChoiceRecipe::quick(),
         evaluation: EvaluationRecipe::named("quick", 2),
         ..dc
     }
@@ -184,6 +186,7 @@ fn idc_quick(images_per_class: usize) -> Recipe {
             inner: InnerTraining::Real { restart: 20, batches: 4, training },
             ..SightRecipe::plain(Parameters::Fresh)
         },
+        choice: ChoiceRecipe::quick(),
         evaluation: EvaluationRecipe::named("quick", 2),
         ..idc
     }

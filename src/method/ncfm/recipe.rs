@@ -7,8 +7,9 @@ use crate::{
     method::Preset,
     nn::{augment::Flavour, frequency::Weights, optim::Optimiser},
     recipe::{
-        CanvasRecipe, EvaluationRecipe, Factor, Initialisation, InvarianceRecipe, Labels, MethodRecipe, MicroBatch,
-        NetworkRecipe, Parameters, PoolRecipe, PoolTiming, RealRecipe, Recipe, SightRecipe, TrainingRecipe, Units,
+        CanvasRecipe, ChoiceRecipe, EvaluationRecipe, Factor, Initialisation, InvarianceRecipe, Labels, MethodRecipe,
+        MicroBatch, NetworkRecipe, Parameters, PoolRecipe, PoolTiming, RealRecipe, Recipe, SightRecipe, TrainingRecipe,
+        Units,
     },
 };
 
@@ -109,6 +110,7 @@ fn quick(images_per_class: usize) -> Recipe {
         real: RealRecipe { batch: 256, refresh: 4, ..real() },
         sight: SightRecipe::plain(Parameters::Between),
         method: named(&NcfmRecipe::quick()),
+        choice: ChoiceRecipe::quick(),
         evaluation: EvaluationRecipe::named("quick", 2),
     }
 }
@@ -124,6 +126,7 @@ fn published(images_per_class: usize) -> Recipe {
         canvas: canvas(),
         real: real(),
         method: named(&NcfmRecipe::published()),
+        choice: ChoiceRecipe::default(),
         evaluation: EvaluationRecipe::named("ncfm", 10),
         ..quick(images_per_class)
     }

@@ -1,8 +1,8 @@
 //! The recipes that methods of selection start from.
 
 use crate::recipe::{
-    CanvasRecipe, EvaluationRecipe, Factor, Initialisation, InvarianceRecipe, Labels, MethodRecipe, NetworkRecipe,
-    Parameters, PoolRecipe, PoolTiming, Recipe, SightRecipe, TrainingRecipe,
+    CanvasRecipe, ChoiceRecipe, EvaluationRecipe, Factor, Initialisation, InvarianceRecipe, Labels, MethodRecipe,
+    NetworkRecipe, Parameters, PoolRecipe, PoolTiming, Recipe, SightRecipe, TrainingRecipe,
 };
 
 /// A few small networks to look through; a minute on a laptop's CPU.
@@ -16,6 +16,7 @@ pub(in crate::method) fn quick(images_per_class: usize, method: MethodRecipe) ->
         canvas: CanvasRecipe { factor: Factor::Of(1), init: Initialisation::Random, ..base.canvas },
         sight: SightRecipe::plain(Parameters::Trained),
         method,
+        choice: ChoiceRecipe::default(),
         ..base
     }
 }
