@@ -16,7 +16,9 @@ use attar::{
 /// Small, so that it takes seconds; `Recipe::default()` as it stands takes a few minutes.
 fn recipe() -> Result<Recipe> {
     let recipe = Recipe::named("ncfm")?.images_per_class(2).iterations(6).seed(7);
-    recipe.with("network.width=8")?.with("pool.networks=1")?.with("pool.epochs=1")
+    // The networks that judge at the end whether distilling helped are small, too.
+    let judges = recipe.with("evaluation.width=8")?.with("evaluation.most_steps=60")?;
+    judges.with("network.width=8")?.with("pool.networks=1")?.with("pool.epochs=1")
 }
 
 fn main() -> Result<()> {
@@ -42,6 +44,10 @@ async fn straight_through(data: &Dataset, engine: &Arc<dyn Engine>) -> Result<Di
     println!("on {}", run.engine());
     while let Some(progress) = run.advance().await? {
         show(&run, &progress);
+    }
+    if let Some(choice) = run.choice() {
+        let (start, result) = (choice.start, choice.result);
+        println!("kept is the {:?}: on held-out images the start has {start:.3}, the result {result:.3}", choice.kept);
     }
     run.finish().await
 }

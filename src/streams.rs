@@ -25,6 +25,8 @@ pub(crate) enum Use {
     SightBatches,
     SightAugment,
     SightPerturb,
+    /// Training images that are held out of a run.
+    HeldOut,
 }
 
 impl Use {

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use attar::{
-    Dataset, Distillation, Distilled, Error, Evaluation, Phase, Protocol, Recipe,
+    Dataset, Distillation, Distilled, Error, Evaluation, Phase, Progress, Protocol, Recipe,
     data::Images,
     engine::{Engine, reference::Reference},
     evaluate::{self, TrainingSet},
     nn::NetworkChoice,
     pool::{PoolCheckpoint, PoolRun},
     rng::Draws,
-    run::Changes,
+    run::{Candidate, Changes, Choice},
 };
 use pollster::block_on;
 
@@ -428,4 +428,130 @@ fn a_finished_run_can_be_continued() {
     let slower = go_on(7, Some(1e-4)).expect("it goes on");
     assert!(bytes(&slower) != longer && slower.losses.len() == 7);
     assert!(matches!(go_on(7, Some(f64::NAN)), Err(Error::Recipe(_))));
+}
+
+/// Two classes of noise about a bright half, enough of them to hold some out: `[600, 1, 8, 8]`.
+fn halves() -> Dataset {
+    let mut draws = Draws::new(6, 0, 0);
+    let mut pixel = |row: usize, at: usize| draws.range(0.0, 150.0) + if at / 32 == row % 2 { 60.0 } else { 0.0 };
+    let pixels = (0..600 * 64).map(|at| pixel(at / 64, at % 64) as u8).collect();
+    let images = Images::new(1, 8, 8, pixels).expect("64 values each");
+    Dataset::new(vec!["top".into(), "bottom".into()], images, (0..600).map(|row| row % 2).collect())
+        .expect("labels fit")
+}
+
+/// A recipe that holds out a tenth of [`halves`], with these settings besides.
+fn choosing(settings: &[&str]) -> Recipe {
+    let common = [
+        "canvas.factor=1",
+        "sight.kind=fresh",
+        "micro_batch=32",
+        "choice.held_out=0.1",
+        "evaluation.width=4",
+        "evaluation.epochs=3",
+    ];
+    let all = common.iter().chain(settings);
+    all.fold(recipe(), |recipe, setting| recipe.with(setting).expect("a known key"))
+}
+
+/// The progress of a run to its end.
+fn progress(run: &mut Distillation) -> Vec<Progress> {
+    std::iter::from_fn(|| block_on(run.advance()).expect("the run goes on")).collect()
+}
+
+#[test]
+fn what_distilling_spoils_is_not_kept() {
+    let data = halves();
+    let recipe = choosing(&["canvas.lr=50", "evaluation.epochs=60"]);
+    let mut run = Distillation::new(recipe.clone(), &data, engine()).expect("the recipe fits");
+    let set = finish(&mut run);
+    let choice = run.choice().expect("it is made");
+    assert_eq!((choice.kept, choice.images, choice.last), (Candidate::Start, 60, None), "{choice:?}");
+    assert!(choice.start > choice.result, "{choice:?}");
+    assert_eq!(Choice::of(&set), Some(choice));
+    assert_eq!(set.planes, attar::run::initial(&recipe, &data).expect("the recipe fits").planes);
+    assert_ne!(set.planes, block_on(run.preview()).expect("it can be shown").planes);
+    assert_eq!(attar::data::container::read(&bytes(&set)).expect("it reads back"), set);
+}
+
+/// Interrupted at any unit, in the middle of judging each candidate, too.
+#[test]
+fn a_choice_can_be_interrupted_anywhere() {
+    let data = halves();
+    let recipe = choosing(&["canvas.averaging=0.5", "iterations=2"]);
+    let begin = || Distillation::new(recipe.clone(), &data, engine()).expect("the recipe fits");
+    let mut run = begin();
+    let units = progress(&mut run);
+    let whole = bytes(&block_on(run.finish()).expect("the run ends"));
+    let chosen: Vec<&Progress> = units.iter().skip_while(|unit| unit.phase != Phase::Choose).collect();
+    assert!(chosen.iter().all(|unit| (unit.phase, unit.updated) == (Phase::Choose, false)), "{chosen:?}");
+    let counted: Vec<(u64, u64)> = chosen.iter().map(|unit| (unit.done, unit.total)).collect();
+    assert_eq!(
+        counted,
+        (1..=15).map(|done| (done, 15)).collect::<Vec<_>>(),
+        "three sets, three batches and two of testing"
+    );
+    for stop in 0..=units.len() {
+        let mut run = begin();
+        for _ in 0..stop {
+            block_on(run.advance()).expect("it goes on");
+        }
+        let checkpoint = block_on(run.checkpoint()).expect("it can be saved");
+        let mut resumed = Distillation::resume(&checkpoint, &data, engine()).expect("it can be resumed");
+        let again = block_on(resumed.checkpoint()).expect("it can be saved");
+        assert_eq!(again, checkpoint, "what is saved at once is what was restored, after {stop} units");
+        assert_eq!(bytes(&finish(&mut resumed)), whole, "stopped after {stop} of {} units", units.len());
+        assert_eq!(resumed.choice(), Choice::of(&attar::data::container::read(&whole).expect("it reads back")));
+    }
+}
+
+/// A run that is stopped chooses among what it has; with more iterations it goes on, and chooses anew.
+#[test]
+fn a_run_that_is_stopped_chooses() {
+    let data = halves();
+    let begin = |iterations| Distillation::new(choosing(&[]).iterations(iterations), &data, engine()).expect("it fits");
+    let longer = bytes(&finish(&mut begin(3)));
+    let mut run = begin(Recipe::UNTIL_STOPPED);
+    while block_on(run.advance()).expect("it goes on").expect("there is no end").losses.is_none() {}
+    run.stop();
+    let mut checkpoints = vec![block_on(run.checkpoint()).expect("it can be saved")];
+    while let Some(progress) = block_on(run.advance()).expect("it goes on") {
+        assert_eq!(progress.phase, Phase::Choose);
+        checkpoints.push(block_on(run.checkpoint()).expect("it can be saved"));
+    }
+    let stopped = block_on(run.finish()).expect("the run ends");
+    assert_eq!((stopped.losses.len(), Choice::of(&stopped)), (1, run.choice()));
+    assert!(run.choice().is_some());
+    for checkpoint in &checkpoints {
+        let resumed = |iterations| {
+            let run = Distillation::resume_changed(checkpoint, Changes { iterations, lr: None }, &data, engine());
+            bytes(&finish(&mut run.expect("it goes on")))
+        };
+        assert!(resumed(None) == bytes(&stopped));
+        assert!(resumed(Some(3)) == longer);
+    }
+    let mut unbegun = begin(3);
+    unbegun.stop();
+    assert_eq!((progress(&mut unbegun), unbegun.choice()), (Vec::new(), None), "there is nothing but the start");
+}
+
+#[test]
+fn nothing_is_chosen_where_nothing_is_held_out() {
+    let (many, few) = (halves(), squares(1));
+    let off = choosing(&["choice.held_out=0"]);
+    let selection = Recipe::named("random").expect("a method").images_per_class(2);
+    let selection = selection.with("choice.held_out=0.1").expect("a known key");
+    for (recipe, data) in [(off, &many), (choosing(&[]), &few), (selection, &many)] {
+        let mut run = Distillation::new(recipe, data, engine()).expect("the recipe fits");
+        assert!(progress(&mut run).iter().all(|unit| unit.phase != Phase::Choose));
+        let set = block_on(run.finish()).expect("the run ends");
+        assert!(run.choice().is_none() && set.extras.entries().is_empty());
+    }
+}
+
+/// A network that cannot judge is refused before anything is distilled.
+#[test]
+fn a_choice_that_cannot_be_made_is_refused_at_once() {
+    let recipe = choosing(&["evaluation.network=vgg11"]);
+    assert!(Distillation::new(recipe, &halves(), engine()).is_err());
 }

@@ -83,7 +83,7 @@ fn setting(width: usize, real: usize, limits: Limits) -> Result<Setting> {
         normalisation: Normalisation { mean: vec![0.5; IMAGE.channels], std: vec![0.3; IMAGE.channels] },
         spread: vec![0.3; IMAGE.channels],
         rows: (0..CLASSES).map(rows).collect(),
-        real: CLASSES * real,
+        labels: (0..CLASSES as u32).flat_map(|class| std::iter::repeat_n(class, real)).collect(),
         networks: 1,
         limits,
     })

@@ -130,7 +130,12 @@ impl Evaluation {
             self.each.push(self.tester.accuracy(&self.exec).await?);
             (self.member, self.step) = (self.member + 1, 0);
         }
-        Ok(Some((done, self.repeats as u64 * each)))
+        Ok(Some((done, self.batches())))
+    }
+
+    /// Batches in all, of the training and the test of every network.
+    pub fn batches(&self) -> u64 {
+        self.repeats as u64 * (self.trainer.steps() + self.tester.steps())
     }
 
     /// Whether all networks are tested.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Distillation;
+use super::{Distillation, choice::Cursor};
 use crate::{
     data::{Dataset, Losses},
     engine::Engine,
@@ -29,6 +29,11 @@ impl Distillation {
             losses: self.losses.clone(),
             pool: self.training.as_ref().map(PoolTraining::cursor),
             method: self.method.as_ref().map(|method| method.cursor()),
+            stopped: self.stopped,
+            choosing: match &self.choosing {
+                Some(choosing) => Some(choosing.cursor().await?),
+                None => None,
+            },
             buffers,
         };
         Ok(SEAL.seal(&saved))
@@ -58,6 +63,9 @@ impl Distillation {
         let mut run = Distillation::go_on(saved, method::kind(recipe.method.name())?, recipe, data, engine)?;
         if let (Some(method), Some(lr)) = (&mut run.method, changes.lr) {
             method.set_rate(lr)?;
+        }
+        if changes.iterations.is_some() {
+            run.go_on_iterating();
         }
         Ok(run)
     }
@@ -94,6 +102,10 @@ impl Distillation {
             return Err(other_version());
         }
         run.losses = saved.losses;
+        run.stopped = saved.stopped;
+        if let (Some(choosing), Some(cursor)) = (&mut run.choosing, saved.choosing) {
+            choosing.restore(cursor);
+        }
         if saved.pool.is_none() {
             run.end_training();
         }
@@ -114,7 +126,8 @@ impl Distillation {
 /// What a resumed run does otherwise than it began. The rest of its recipe stays.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Changes {
-    /// Passes over all classes, those that are made included.
+    /// Passes over all classes, those that are made included. A run that was [stopped](Distillation::stop) makes the rest
+    /// of them, and one that iterates further chooses anew.
     pub iterations: Option<usize>,
     /// The rate of the canvases' optimiser, from now on.
     pub lr: Option<f64>,
@@ -142,10 +155,13 @@ struct Saved {
     pool: Option<PoolCursor>,
     /// `None` if the method has not begun.
     method: Option<Vec<u8>>,
+    stopped: bool,
+    /// `None` if nothing is held out.
+    choosing: Option<Cursor>,
     buffers: Vec<(String, Vec<f32>)>,
 }
 
-const SEAL: Seal = Seal { magic: b"ATTARC", versions: 1..=1 };
+const SEAL: Seal = Seal { magic: b"ATTARC", versions: 2..=2 };
 
 impl Saved {
     fn read(bytes: &[u8]) -> Result<Saved> {

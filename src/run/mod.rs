@@ -1,6 +1,8 @@
 //! The run: from a recipe and a labelled set to a distilled set, in bounded units of work that the caller pulls.
 
 mod checkpoint;
+mod choice;
+mod held_out;
 mod labels;
 mod result;
 
@@ -14,9 +16,12 @@ use crate::{
     pool::{self, Pool, PoolKey, PoolTraining},
     program::Program,
     recipe::{Labels, PoolTiming, Recipe},
+    settings::Settings,
 };
 
 pub use checkpoint::Changes;
+use choice::Choosing;
+pub use choice::{Candidate, Choice};
 use result::Facts;
 pub use result::initial;
 
@@ -44,6 +49,10 @@ pub struct Distillation {
     method: Option<Box<dyn Method>>,
     losses: Losses,
     key: PoolKey,
+    /// Whether no more iterations are to be made.
+    stopped: bool,
+    /// `None` if nothing is held out to choose by.
+    choosing: Option<Choosing>,
 }
 
 /// Which part of a run a unit belongs to.
@@ -53,13 +62,15 @@ pub enum Phase {
     Pool,
     /// Moving the canvases, and training a part of the pool alongside if the recipe says so.
     Distill,
+    /// Judging what the run may keep, on the training images that are held out.
+    Choose,
 }
 
 /// What a unit of work came to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Progress {
     pub phase: Phase,
-    /// Work done in this phase: batches of the pool, iterations of distillation.
+    /// Work done in this phase: batches of the pool, iterations of distillation, batches of the choice.
     pub done: u64,
     /// Work in all in this phase.
     pub total: u64,
@@ -71,8 +82,18 @@ pub struct Progress {
     pub losses: Option<LossPoint>,
 }
 
+impl Progress {
+    /// Of a unit that left the canvases as they were: work done and work in all.
+    fn unseen(phase: Phase, (done, total): (u64, u64)) -> Progress {
+        Progress { phase, done, total, pool: None, updated: false, losses: None }
+    }
+}
+
 impl Distillation {
     /// Prepares a run: loads programs, writes the real set and the initial canvases.
+    ///
+    /// Of the images the recipe may hold some out (`choice.held_out`), which the canvases never see. Networks that are looked
+    /// through learn from all of them, so that runs which hold out others, or none, can share a pool.
     ///
     /// # Errors
     /// [`Error::Data`] if a class has no image, [`Error::Recipe`] if there is no such method or the network does not
@@ -97,6 +118,7 @@ impl Distillation {
         let (facts, mut setting) = Facts::new(kind, recipe, data, exec.engine().limits())?;
         pool::write_real(&mut exec, data)?;
         let key = PoolKey::new(&setting.recipe, data)?;
+        let choosing = Choosing::new(&setting.recipe, data, &facts.held_out)?;
         let training = match needed_epochs(kind, &setting.recipe) {
             Some(epochs) => {
                 setting.recipe.pool.epochs = epochs;
@@ -112,7 +134,8 @@ impl Distillation {
         let at_once = training.is_none() || alongside;
         let stage = Stage { exec, setting, trained: 0 };
         let losses = Losses::new(kind.losses().iter().copied());
-        let mut run = Distillation { stage, kind, data: facts, training, method: None, losses, key };
+        let mut run =
+            Distillation { stage, kind, data: facts, training, method: None, losses, key, stopped: false, choosing };
         if at_once {
             run.start_method()?;
         }
@@ -172,7 +195,8 @@ impl Distillation {
         self.losses.names()
     }
 
-    /// The programs that what is left of the run executes, those that train the pool first.
+    /// The programs that what is left of the run executes, those that train the pool first. Those of the choice are an
+    /// [evaluation](crate::Evaluation)'s, and not among them.
     ///
     /// # Errors
     /// [`Error::Shape`] if the settings do not fit together.
@@ -195,29 +219,39 @@ impl Distillation {
     /// [`Error::NonFinite`] if the run has diverged: the canvases of the last good iteration are kept, and
     /// [`Distillation::finish`] gives them. Errors of the engine.
     pub async fn advance(&mut self) -> Result<Option<Progress>> {
-        let method = self.method.as_ref();
-        let iteration = method.map(|method| method.iteration());
-        let iterated = method
-            .is_some_and(|method| method.is_complete() || method.iteration() >= self.stage.setting.recipe.iterations);
-        // A pool trained alongside need not be complete, unless all of it is to give soft labels.
-        if iterated && self.recipe().labels == Labels::Hard {
-            return Ok(None);
+        let iterated = self.is_iterated();
+        // A pool trained alongside need not be complete, unless all of it is to give soft labels and there is time.
+        if iterated && (self.stopped || self.recipe().labels == Labels::Hard) {
+            return self.choose().await;
         }
         let moves = self.method.is_some() && !iterated;
         // Somebody waits for the first change.
-        let alone = moves && iteration == Some(0);
+        let alone = moves && self.iteration() == 0;
         let pool = if alone { self.training.as_ref().map(PoolTraining::progress) } else { self.train().await? };
         if moves {
             return self.iterate(pool).await;
         }
-        Ok(pool.map(|(done, total)| Progress {
-            phase: Phase::Pool,
-            done,
-            total,
-            pool: None,
-            updated: false,
-            losses: None,
-        }))
+        match pool {
+            Some(pool) => Ok(Some(Progress::unseen(Phase::Pool, pool))),
+            None => self.choose().await,
+        }
+    }
+
+    /// No more iterations: what [`Distillation::advance`] still does is to choose. A run that is gone on with by
+    /// [`Changes::iterations`] iterates again.
+    pub fn stop(&mut self) {
+        self.stopped = true;
+    }
+
+    /// Iterations made.
+    fn iteration(&self) -> usize {
+        self.method.as_ref().map_or(0, |method| method.iteration())
+    }
+
+    /// Whether all iterations are made that will be.
+    fn is_iterated(&self) -> bool {
+        let ends = |method: &dyn Method| method.is_complete() || method.iteration() >= self.recipe().iterations;
+        self.stopped || self.method.as_deref().is_some_and(ends)
     }
 
     /// One batch of the pool if it is not complete: batches done and batches in all.
@@ -275,10 +309,13 @@ impl Distillation {
         self.result(Moment::Now).await
     }
 
-    /// The distilled set: the canvases of the last iteration whose losses were finite, averaged and with soft labels if
-    /// the recipe asks for it.
+    /// The distilled set: what was [chosen](Distillation::choice), which its [extras](Distilled::extras) tell, or else the
+    /// canvases of the last iteration whose losses were finite, averaged; with soft labels if the recipe asks for it.
     pub async fn finish(&mut self) -> Result<Distilled> {
-        let distilled = self.result(Moment::Kept).await?;
+        let choice = self.choice();
+        let kept = choice.as_ref().map_or(Candidate::Result, |choice| choice.kept);
+        let extras = choice.map_or(Ok(Settings::default()), Choice::extras)?;
+        let distilled = Distilled { extras, ..self.candidate(kept).await? };
         let soft = match self.recipe().labels {
             Labels::Soft if self.trained() > 0 => Some(SoftLabels::Pictures(self.soft_labels(&distilled).await?)),
             _ => None,

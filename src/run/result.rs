@@ -1,6 +1,6 @@
 //! What a run makes of its canvases: a distilled set, and the one that it starts from.
 
-use super::Distillation;
+use super::{Candidate, Distillation, held_out::hold_out};
 use crate::{
     data::{Dataset, Distilled, Losses, Planes, Versions},
     engine::Limits,
@@ -20,6 +20,8 @@ pub(super) struct Facts {
     /// What the run starts from, class by class.
     pub canvases: Vec<Vec<f32>>,
     pub fingerprint: String,
+    /// Rows of the real set that the canvases never see; none if nothing is chosen by them.
+    pub held_out: Vec<u32>,
     /// What a person should know of this set and this recipe, a sentence each.
     pub notices: Vec<String>,
 }
@@ -34,7 +36,7 @@ impl Facts {
         let asked = recipe.invariance;
         recipe = recipe.suited(data);
         let network = pool::network_for(recipe.network.architecture(pool::image_size(data))?, data)?;
-        let rows: Vec<Vec<u32>> = (0..classes.len()).map(|class| data.of_class(class as u32)).collect();
+        let mut rows: Vec<Vec<u32>> = (0..classes.len()).map(|class| data.of_class(class as u32)).collect();
         if let Some((class, _)) = classes.iter().zip(&rows).find(|(_, rows)| rows.is_empty()) {
             return Err(Error::Data(format!("class `{class}` has no training image: add some or remove it")));
         }
@@ -46,22 +48,22 @@ impl Facts {
             )));
         }
         recipe.canvas.factor = Factor::Of(factor::choose(&recipe, data));
-        let spread = data.spread();
+        let held_out = if kind.selects() { Vec::new() } else { hold_out(&mut rows, &recipe) };
         let setting = Setting {
-            spread,
+            spread: data.spread(),
             networks: recipe.pool.networks,
             recipe,
             network,
             normalisation: data.normalisation(),
             rows,
-            real: data.len(),
+            labels: data.labels().to_vec(),
             limits,
         };
         let image = |row: u32| data.images().get(row as usize).unwrap_or_default();
         let canvases = canvas::initial(&setting, image);
         let mut notices = if kind.selects() { Vec::new() } else { notices(&setting, &classes) };
         notices.extend(setting.recipe.invariance.notice(asked));
-        let facts = Facts { notices, classes, canvases, fingerprint: data.fingerprint() };
+        let facts = Facts { notices, classes, canvases, held_out, fingerprint: data.fingerprint() };
         Ok((facts, setting))
     }
 
@@ -110,11 +112,23 @@ fn notices(setting: &Setting, classes: &[String]) -> Vec<String> {
 }
 
 impl Distillation {
+    /// The set of one of the canvases that a run may keep.
+    pub(super) async fn candidate(&self, candidate: Candidate) -> Result<Distilled> {
+        match candidate {
+            Candidate::Start => self.start(),
+            Candidate::Last => self.result(Moment::Now).await,
+            Candidate::Result => self.result(Moment::Kept).await,
+        }
+    }
+
+    /// The set of the canvases that the run starts from.
+    fn start(&self) -> Result<Distilled> {
+        self.data.distilled(&self.stage.setting, &self.data.canvases, &self.losses)
+    }
+
     /// The set of the canvases at a moment; of the initial ones before the method begins.
     pub(super) async fn result(&self, moment: Moment) -> Result<Distilled> {
-        let Some(method) = &self.method else {
-            return self.data.distilled(&self.stage.setting, &self.data.canvases, &self.losses);
-        };
+        let Some(method) = &self.method else { return self.start() };
         let mut canvases = Vec::new();
         for name in method.yields(moment).canvases {
             canvases.push(self.stage.exec.get_f32(&name).await?);

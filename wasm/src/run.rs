@@ -58,9 +58,9 @@ impl Origin {
 /// What a unit of work came to.
 #[derive(Serialize, Tsify)]
 pub struct Unit {
-    #[tsify(type = "\"pool\" | \"distill\"")]
+    #[tsify(type = "\"pool\" | \"distill\" | \"choose\"")]
     phase: &'static str,
-    /// Batches of the pool, or iterations.
+    /// Batches of the pool, iterations, or batches of the choice.
     done: f64,
     total: f64,
     /// Of a pool that is trained alongside.
@@ -125,6 +125,7 @@ impl DistillRun {
         let (phase, name) = match progress.phase {
             Phase::Pool => ("pool", "pool unit"),
             Phase::Distill => ("distill", "distill unit"),
+            Phase::Choose => ("choose", "choose unit"),
         };
         watch::unit(name, start, (progress.done, progress.total), progress.losses.as_ref());
         let unit = Unit {
@@ -139,6 +140,11 @@ impl DistillRun {
         object(&unit)
     }
 
+    /// No more iterations: what is left to do is to choose what is kept.
+    pub fn stop(&mut self) {
+        self.work.stop();
+    }
+
     /// The images as they are now.
     pub async fn preview(&mut self) -> Result<DistilledSet> {
         let start = clock::now();
@@ -147,7 +153,7 @@ impl DistillRun {
         Ok(DistilledSet::from(set))
     }
 
-    /// The images as they were after the last iteration whose losses were finite.
+    /// The images that were chosen or, as long as they are not, those of the last iteration whose losses were finite.
     pub async fn finish(&mut self) -> Result<DistilledSet> {
         let start = clock::now();
         let set = match self.work.finish().await {

@@ -45,10 +45,12 @@ impl<'a> Display<'a> {
         let title = match progress.phase {
             Phase::Pool => "pool",
             Phase::Distill => "distillation",
+            Phase::Choose => "choice",
         };
         let (_, meter) = self.current.get_or_insert_with(|| (progress.phase, Meter::new(self.console, title)));
         let pool = progress.pool.map(|(done, total)| format!("pool {done} of {total}")).unwrap_or_default();
-        let details = [self.losses.as_str(), &pool].into_iter().filter(|detail| !detail.is_empty());
+        let losses = if progress.phase == Phase::Distill { self.losses.as_str() } else { "" };
+        let details = [losses, &pool].into_iter().filter(|detail| !detail.is_empty());
         meter.update(progress.done, goal, &details.collect::<Vec<_>>().join(", "));
         self.done = progress.done;
     }
@@ -57,7 +59,7 @@ impl<'a> Display<'a> {
     pub fn finish(&mut self) {
         if let Some((phase, meter)) = self.current.take() {
             match phase {
-                Phase::Pool => meter.finish(&format!("{} batches", self.done)),
+                Phase::Pool | Phase::Choose => meter.finish(&format!("{} batches", self.done)),
                 Phase::Distill if self.names.is_empty() => meter.finish("selected"),
                 Phase::Distill => meter.finish(&format!("{} iterations, {}", self.done, self.losses)),
             }

@@ -236,7 +236,7 @@ mod tests {
             evaluate: true,
             time_budget: Some(Duration::from_millis(1500)),
             stage,
-            spent: Spent { pool: 1.5, distill: 0.0 },
+            spent: Spent { pool: 1.5, distill: 0.0, choose: 0.0 },
             recipe: Recipe::default(),
         }
     }

@@ -82,6 +82,9 @@ pub enum Stage {
 pub struct Spent {
     pub pool: f64,
     pub distill: f64,
+    /// Judging what may be kept.
+    #[serde(default)]
+    pub choose: f64,
 }
 
 impl Spent {
@@ -90,11 +93,12 @@ impl Spent {
         let seconds = match phase {
             Phase::Pool => &mut self.pool,
             Phase::Distill => &mut self.distill,
+            Phase::Choose => &mut self.choose,
         };
         *seconds += time.as_secs_f64();
     }
 
-    /// All of it.
+    /// What a time budget counts: the choice comes after it.
     pub fn total(self) -> Duration {
         Duration::from_secs_f64(self.pool + self.distill)
     }

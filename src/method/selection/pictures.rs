@@ -89,7 +89,7 @@ impl Setting {
 
     /// Candidates at the size of a tile, `[n, c, ceil(h / factor), ceil(w / factor)]`; [`Setting::show`] gives them.
     fn tiles<'g>(&self, g: &'g Graph, slots: &str, n: usize) -> Tensor<'g> {
-        let pixels = g.pixels(PIXELS, self.network.image().batch(self.real));
+        let pixels = g.pixels(PIXELS, self.network.image().batch(self.real()));
         let maps = g.input(&format!("{slots}.maps"), [n, 2, 3]);
         pixels.take(g.rows(&format!("{slots}.rows"), n)).sample2d(maps, self.tile(), Border::Edge)
     }

@@ -35,7 +35,7 @@ pub(in crate::method) fn stage(recipe: Recipe) -> (Stage, Vec<Vec<f32>>) {
         normalisation: Normalisation { mean: vec![0.5], std: vec![0.3] },
         spread: vec![0.3],
         rows: vec![(0..8).collect(), (8..16).collect()],
-        real: 16,
+        labels: (0..16).map(|row| row / 8).collect(),
         networks: 1,
         limits: exec.engine().limits(),
     };

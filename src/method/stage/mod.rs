@@ -40,10 +40,11 @@ pub struct Setting {
     pub normalisation: Normalisation,
     /// Standard deviation of each channel of the real images, 0 of a constant one.
     pub spread: Vec<f32>,
-    /// Rows of the real set of each class.
+    /// Rows of the real set of each class, without those that are held out of the run.
     pub rows: Vec<Vec<u32>>,
-    /// Number of real images, in the buffer [`PIXELS`](crate::pool::PIXELS).
-    pub real: usize,
+    /// The class of each image of the buffer [`PIXELS`](crate::pool::PIXELS), of those that are held out, too: networks
+    /// that are looked through learn from all.
+    pub labels: Vec<u32>,
     /// Networks in the pool. Their initial parameters are in the buffers [`initial`](crate::pool::initial) from the beginning, the trained ones
     /// in [`trained`](crate::pool::trained) when they are finished.
     pub networks: usize,
@@ -60,6 +61,11 @@ impl Setting {
         let mut programs = vec![self.keep_program()?];
         programs.extend(self.sight_programs()?);
         Ok(programs)
+    }
+
+    /// Number of real images, those that are held out included.
+    pub fn real(&self) -> usize {
+        self.labels.len()
     }
 
     /// Number of classes.

@@ -36,20 +36,11 @@ impl Setting {
         self.recipe.real.batch.min(self.rows[class].len())
     }
 
-    /// The class of each image of the real set.
-    pub fn real_labels(&self) -> Vec<u32> {
-        let mut labels = vec![0; self.real];
-        for (class, rows) in self.rows.iter().enumerate() {
-            rows.iter().for_each(|&row| labels[row as usize] = class as u32);
-        }
-        labels
-    }
-
     /// A micro-batch of real images of a class as the network sees them, `[m, c, h, w]`, and their weights `[m]`: 1, and
     /// 0 for those that only fill it. [`Setting::add_real`] gives them.
     pub fn real_images<'g>(&self, g: &'g Graph) -> (Tensor<'g>, Tensor<'g>) {
         let micro = self.parts().each;
-        let pixels = g.pixels(PIXELS, self.network.image().batch(self.real));
+        let pixels = g.pixels(PIXELS, self.network.image().batch(self.real()));
         let images = pixels.take(g.rows(ROWS, micro));
         (self.seen(g, images, AUGMENT), g.input(WEIGHTS, [micro]))
     }

@@ -45,8 +45,8 @@ impl<'a> Lessons<'a> {
             InnerTraining::None => None,
             InnerTraining::Real { restart, batches, training } => {
                 let seen = (restart - 1) * batches * training.batch;
-                let targets = one_hot(&setting.real_labels(), setting.classes());
-                let epochs = seen.div_ceil(setting.real.max(1));
+                let targets = one_hot(&setting.labels, setting.classes());
+                let epochs = seen.div_ceil(setting.real().max(1));
                 Some(Lessons { images: PIXELS, kind: Kind::Pixels, targets, training, epochs })
             }
             InnerTraining::Synthetic { restart, epochs, training } => {

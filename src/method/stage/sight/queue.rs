@@ -93,7 +93,7 @@ impl Lessons {
     fn of(setting: &Setting) -> Lessons {
         // How long a network will learn is not known.
         let training = TrainingRecipe { schedule: Schedule::Constant, ..setting.recipe.pool.training.clone() };
-        Lessons { targets: one_hot(&setting.real_labels(), setting.classes()), training }
+        Lessons { targets: one_hot(&setting.labels, setting.classes()), training }
     }
 
     fn course<'c>(&'c self, setting: &'c Setting) -> Course<'c> {
