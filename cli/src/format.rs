@@ -1,5 +1,6 @@
 //! Quantities as people write them.
 
+use attar::run::{Candidate, Choice};
 use std::{path::Path, time::Duration};
 
 /// `43 s`, `3 min 12 s`, `1 h 05 min`.
@@ -55,6 +56,23 @@ pub fn losses(names: &[String], values: &[f32]) -> String {
     each.join(", ")
 }
 
+/// `the result: 0.783 on 1000 held-out training images, the start 0.734`: what was kept, and what was not.
+pub fn choice(choice: &Choice) -> String {
+    let result = if choice.last.is_some() { "the average" } else { "the result" };
+    let all = [
+        (Candidate::Result, result, Some(choice.result)),
+        (Candidate::Last, "the last iteration", choice.last),
+        (Candidate::Start, "the start", Some(choice.start)),
+    ];
+    let told = |of_kept: bool| {
+        let those = all.iter().filter(move |(candidate, ..)| (*candidate == choice.kept) == of_kept);
+        those.filter_map(|&(_, name, accuracy)| Some((name, accuracy?)))
+    };
+    let kept = told(true).map(|(name, accuracy)| format!("{name}: {accuracy:.3}"));
+    let others = told(false).map(|(name, accuracy)| format!(", {name} {accuracy:.3}"));
+    format!("{} on {} held-out training images{}", kept.collect::<String>(), choice.images, others.collect::<String>())
+}
+
 /// Reads `90s`, `15m`, `1.5h`, `1h30m`. `None` if it is something else, or nothing at all.
 pub fn parse_duration(text: &str) -> Option<Duration> {
     let (mut rest, mut total) = (text.trim(), Duration::ZERO);
@@ -104,6 +122,16 @@ mod tests {
         );
         assert_eq!([950, 25_981_616_128].map(flops), ["950 FLOP", "26.0 GFLOP"]);
         assert_eq!([0.0, 0.4, 4.21, 421.0].map(rate), ["-", "2.5 s each", "4.2/s", "421/s"]);
+    }
+
+    #[test]
+    fn what_was_kept_comes_first() {
+        let told = |kept, last| choice(&Choice { kept, start: 0.75, last, result: 0.7, images: 60 });
+        assert_eq!(told(Candidate::Start, None), "the start: 0.750 on 60 held-out training images, the result 0.700");
+        assert_eq!(
+            told(Candidate::Last, Some(0.8)),
+            "the last iteration: 0.800 on 60 held-out training images, the average 0.700, the start 0.750"
+        );
     }
 
     #[test]

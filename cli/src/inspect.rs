@@ -3,6 +3,7 @@
 use attar::{
     Distilled, Settings,
     data::{Losses, Planes, SoftLabels},
+    run::Choice,
 };
 use serde::Serialize;
 
@@ -35,7 +36,9 @@ struct Inspected<'a> {
     labels: &'static str,
     losses: &'a Losses,
     recipe: &'a Settings,
-    /// What else the method found.
+    #[serde(skip)]
+    choice: Option<Choice>,
+    /// What else was found: what was kept, and why.
     extras: &'a Settings,
 }
 
@@ -76,12 +79,13 @@ impl<'a> Inspected<'a> {
             },
             losses: &set.losses,
             recipe: &set.recipe,
+            choice: Choice::of(set),
             extras: &set.extras,
         }
     }
 
     fn text(&self, recipe: &str) -> String {
-        let rows = [
+        let mut rows = vec![
             ("file", format!("{} ({})", self.file, format::bytes(self.bytes))),
             ("made by", format!("Attar {}, {}, seed {}", self.attar, self.method, self.seed)),
             ("format", self.format.to_string()),
@@ -92,7 +96,9 @@ impl<'a> Inspected<'a> {
             ("made from", self.fingerprint.into()),
             ("losses", self.losses_in_short()),
         ];
-        let extras = self.extras.to_toml();
+        rows.extend(self.choice.as_ref().map(|choice| ("kept", format::choice(choice))));
+        let others = self.extras.entries().iter().filter(|(key, _)| !key.starts_with("choice."));
+        let extras = Settings::from_entries(others.cloned().collect()).to_toml();
         let extras = if extras.is_empty() { extras } else { format!("\nfound besides:\n\n{extras}") };
         format!("{}{extras}\nrecipe:\n\n{recipe}", format::table(&rows))
     }

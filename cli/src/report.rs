@@ -1,6 +1,6 @@
 //! What came out, for people and for programs.
 
-use attar::{Accuracy, Distilled, recipe::Labels};
+use attar::{Accuracy, Distilled, recipe::Labels, run::Choice};
 use serde::{Deserialize, Serialize};
 
 use crate::format;
@@ -16,6 +16,8 @@ pub struct DistillReport {
     pub seed: u64,
     pub file: String,
     pub seconds: Seconds,
+    /// What was kept, by accuracies on held-out training images; `null` if nothing was held out.
+    pub choice: Option<Choice>,
     /// How the accuracies were measured; `null` without any.
     pub protocol: Option<String>,
     pub accuracy: Option<Accuracies>,
@@ -40,6 +42,9 @@ pub struct EvaluateReport {
 pub struct Seconds {
     pub pool: f64,
     pub distill: f64,
+    /// None in results of before there was a choice.
+    #[serde(default)]
+    pub choose: f64,
     pub evaluate: f64,
 }
 
@@ -144,6 +149,7 @@ impl DistillReport {
         let ratio = source as f64 / (file as f64).max(1.0);
         // What selects does not iterate.
         let iterations = if self.iterations > 0 { format!("{} iterations, ", self.iterations) } else { String::new() };
+        let kept = self.choice.as_ref().map(|choice| ("kept", format::choice(choice)));
         let rows = [
             ("size", format!("{} -> {} ({ratio:.0} times smaller)", format::bytes(source), format::bytes(file))),
             ("time", self.seconds.text()),
@@ -153,13 +159,19 @@ impl DistillReport {
         ];
         let accuracies = self.accuracy.as_ref().zip(self.protocol.as_ref());
         let accuracies = accuracies.map(|(accuracy, protocol)| accuracy.table(protocol, sizes) + "\n");
+        let rows: Vec<(&str, String)> = kept.into_iter().chain(rows).collect();
         accuracies.unwrap_or_default() + &format::table(&rows)
     }
 }
 
 impl Seconds {
     fn text(self) -> String {
-        let parts = [("pool", self.pool), ("distillation", self.distill), ("evaluation", self.evaluate)];
+        let parts = [
+            ("pool", self.pool),
+            ("distillation", self.distill),
+            ("choice", self.choose),
+            ("evaluation", self.evaluate),
+        ];
         let parts = parts.into_iter().filter(|&(_, seconds)| seconds > 0.0);
         parts.map(|(name, seconds)| format!("{name} {}", format::seconds(seconds))).collect::<Vec<_>>().join(", ")
     }
@@ -167,6 +179,8 @@ impl Seconds {
 
 #[cfg(test)]
 mod tests {
+    use attar::run::Candidate;
+
     use super::*;
 
     fn figure(mean: f64) -> Option<Figure> {
@@ -187,7 +201,8 @@ mod tests {
             iterations: 60,
             seed: 7,
             file: "out/x/distilled.attar".into(),
-            seconds: Seconds { pool: 40.0, distill: 100.0, evaluate: 0.0 },
+            seconds: Seconds { pool: 40.0, distill: 100.0, choose: 9.0, evaluate: 0.0 },
+            choice: None,
             protocol: Some("quick".into()),
             accuracy: Some(accuracy),
             bytes: Bytes { source: 5_200_000, file: 52_000 },
@@ -206,12 +221,17 @@ accuracy on 2000 test images (protocol quick; 3 networks each, mean ± deviation
   whole set, 10000 images      0.8750 ± 0.0100
 
 size     5.20 MB -> 52.0 kB (100 times smaller)
-time     pool 40 s, distillation 1 min 40 s
+time     pool 40 s, distillation 1 min 40 s, choice 9.0 s
 made by  ncfm, 60 iterations, seed 7, on cpu
 file     out/x/distilled.attar
 picture  out/x/grid.png
 ";
         assert_eq!(report().text(&sizes, "out/x/grid.png"), expected);
+        let choice = Choice { kept: Candidate::Result, start: 0.734, last: None, result: 0.7831, images: 1000 };
+        let chosen = DistillReport { choice: Some(choice), ..report() }.text(&sizes, "out/x/grid.png");
+        assert!(
+            chosen.contains("\n\nkept     the result: 0.783 on 1000 held-out training images, the start 0.734\nsize ")
+        );
         let soft = report().text(&Sizes { labels: Labels::Soft, ..sizes }, "out/x/grid.png");
         assert!(
             soft.contains("distilled, 10 a class, soft labels")

@@ -22,6 +22,7 @@ fn a_run_prints_one_object_and_fills_its_folder() {
     let expected = [
         "accuracy",
         "bytes",
+        "choice",
         "engine",
         "file",
         "images_per_class",
@@ -45,6 +46,7 @@ fn a_run_prints_one_object_and_fills_its_folder() {
         assert!((0.0..=1.0).contains(&figure["mean"].as_f64().unwrap()), "{set}: {figure}");
         assert_eq!((&figure["deviation"], &figure["repeats"]), (&0.0.into(), &1.into()), "{set}");
     }
+    assert!(result["choice"].is_null(), "ten images are too few to hold some out");
     for part in ["pool", "distill", "evaluate"] {
         assert!(result["seconds"][part].as_f64().unwrap() > 0.0, "{part}");
     }
@@ -202,4 +204,31 @@ fn a_rate_that_burns_the_images_is_told() {
     let ran = place.distill(&line).well();
     assert!(ran.stderr.contains("warning: all pixels of the distilled set are black or white"), "{ran:?}");
     assert!(!place.distill(&["--no-evaluate", "--seed=7"]).well().stderr.contains("warning"));
+}
+
+/// Enough images to hold some out: what is kept is told to people, to programs, and by the set itself.
+#[test]
+fn what_is_kept_is_told() {
+    let place = Place::new();
+    place.images("many", &["across", "down"], 300);
+    let run = |out, more: &[&str]| {
+        place.attar(&[&["distill", "many", "--no-evaluate", "--seed=7", "--out", out], TINY, more].concat()).well()
+    };
+    let burnt = run("burnt", &["--set=canvas.lr=1e9", "--set=evaluation.epochs=60"]);
+    let choice = place.json("burnt/result.json")["choice"].clone();
+    assert_eq!(keys(&choice), ["images", "kept", "result", "start"]);
+    assert_eq!((&choice["images"], &choice["kept"]), (&54.into(), &"start".into()), "{choice}");
+    let [start, result] = ["start", "result"].map(|candidate| choice[candidate].as_f64().unwrap());
+    let line = format!("the start: {start:.3} on 54 held-out training images, the result {result:.3}");
+    assert!(burnt.stdout.contains(&format!("kept     {line}\n")), "{burnt:?}");
+    assert!(burnt.stdout.contains(", choice "), "{burnt:?}");
+    assert!(burnt.stderr.lines().any(|said| said.starts_with("choice: ")), "{burnt:?}");
+    assert!(place.json("burnt/result.json")["seconds"]["choose"].as_f64().unwrap() > 0.0);
+    let inspected = place.attar(&["inspect", "burnt"]).well().stdout;
+    assert!(inspected.lines().any(|told| told.starts_with("kept ") && told.ends_with(&line)), "{inspected}");
+
+    // The choice comes after the time that was given.
+    let brief = run("brief", &["--iterations=1000000", "--time-budget=0.001s"]);
+    let result = place.json("brief/result.json");
+    assert_eq!((&result["iterations"], &result["choice"]["images"]), (&1.into(), &54.into()), "{brief:?}");
 }

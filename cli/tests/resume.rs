@@ -41,6 +41,27 @@ fn an_interrupted_run_goes_on_to_the_same_file() {
     place.attar(&resume).fails(1, &["complete", "nothing to resume"]);
 }
 
+/// A run whose time is up chooses what it keeps; interrupted there, it goes on to choose, or to iterate if it is given time.
+#[test]
+fn an_interrupted_choice_goes_on() {
+    let place = Place::new();
+    place.images("many", &["across", "down"], 300);
+    let line = |out| {
+        let slow = ["--seed=5", "--set=evaluation.epochs=300", "--time-budget=0.001s", "--iterations=3"];
+        [&["distill", "many", "--no-evaluate", "--out", out], TINY, &slow].concat()
+    };
+    place.attar(&line("whole")).well();
+    for out in ["x", "y"] {
+        is_interrupted(&place.interrupt(&line(out), "INT", "choice: "), &format!("attar distill --resume {out}"));
+    }
+    let resumed = place.attar(&["distill", "--resume", "x"]).well();
+    assert!(!resumed.stderr.contains("distillation: "), "{resumed:?}");
+    assert!(place.read("x/distilled.attar") == place.read("whole/distilled.attar"));
+    place.attar(&["distill", "--resume", "y", "--time-budget=10m"]).well();
+    let result = place.json("y/result.json");
+    assert_eq!((&result["iterations"], &result["choice"]["images"]), (&3.into(), &54.into()));
+}
+
 /// From the first second there is a state; if it is damaged, the one before it is gone on from.
 #[test]
 fn a_killed_run_goes_on_from_its_newest_whole_state() {

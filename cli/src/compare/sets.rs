@@ -68,13 +68,13 @@ fn difference(first: &Distilled, other: &Distilled) -> Option<String> {
         .then(|| format!("the classes {} instead of {}", other.classes.join(", "), first.classes.join(", ")))
 }
 
-/// The seconds that a run tells of this file, of pool and distillation.
+/// The seconds that a run tells of this file, of pool, distillation and choice.
 fn made_in(path: &Path, set: &Distilled, bytes: u64) -> Option<f64> {
     let text = std::fs::read(path.with_file_name("result.json")).ok()?;
     let result: RunResult = serde_json::from_slice(&text).ok()?;
     // Another file may have taken this one's place since.
     let same = result.seed == set.seed && result.bytes.file == bytes;
-    same.then_some(result.seconds.pool + result.seconds.distill)
+    same.then_some(result.seconds.pool + result.seconds.distill + result.seconds.choose)
 }
 
 /// A short name for each path, all of them different: the file's without its ending; the folder's if that is

@@ -16,7 +16,7 @@ use attar::{
     Distillation, Distilled, Error, Pool, Protocol, Recipe, Source,
     data::Reading,
     engine::{self, Engine},
-    run::Changes,
+    run::{Changes, Choice},
 };
 use pollster::block_on;
 
@@ -172,7 +172,7 @@ impl<'a> Room<'a> {
         self.evaluate(dir, &run, &set)
     }
 
-    /// Unit after unit until the run is complete, its time is up, or a signal arrives.
+    /// Unit after unit until the run is complete or a signal arrives. When its time is up, it makes no more iterations.
     fn work(&self, dir: &RunDir, run: &mut RunFile, work: &mut Distillation) -> Result<()> {
         let (mut display, mut lap, mut saved) =
             (Display::new(self.console, work.loss_names()), Instant::now(), Instant::now());
@@ -187,7 +187,7 @@ impl<'a> Room<'a> {
             }
             if progress.losses.is_some() && run.time_budget.is_some_and(|budget| run.spent.total() >= budget) {
                 self.console.note(format!("the time is up after {} iterations", progress.done));
-                break;
+                work.stop();
             }
             if saved.elapsed() >= self.every {
                 self.save(dir, run, work);
@@ -263,7 +263,13 @@ impl<'a> Room<'a> {
             iterations: set.losses.units().last().map_or(0, |&unit| unit as usize),
             seed: set.seed,
             file: file.display().to_string(),
-            seconds: Seconds { pool: run.spent.pool, distill: run.spent.distill, evaluate: 0.0 },
+            seconds: Seconds {
+                pool: run.spent.pool,
+                distill: run.spent.distill,
+                choose: run.spent.choose,
+                evaluate: 0.0,
+            },
+            choice: Choice::of(set),
             protocol: None,
             accuracy: None,
             bytes: Bytes { source: self.source.bytes, file: file_size(&file) },

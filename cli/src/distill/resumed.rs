@@ -30,6 +30,9 @@ pub fn change(run: &mut RunFile, dir: &RunDir, args: &DistillArgs) -> Result<Cha
     let mut changes = asked(&run.recipe, args)?;
     if run.stage != Stage::Distill {
         continue_with(run, dir, args, &mut changes)?;
+    } else if args.time_budget.is_some() {
+        // The old one may have been up: there is time again for the iterations that there were to be.
+        changes.iterations.get_or_insert(run.recipe.iterations);
     }
     run.recipe = changes.applied(run.recipe.clone())?;
     Ok(changes)
