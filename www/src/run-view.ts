@@ -140,7 +140,8 @@ export class RunView {
   #progress(progress: Progress, saved: SavedRun): void {
     const fraction = reached(progress, saved);
     this.#bar.value = fraction;
-    const left = Math.min(progress.remaining ?? Infinity, saved.settings.budget - progress.seconds);
+    const choosing = progress.phase === "choose";
+    const left = choosing ? (progress.remaining ?? 0) : Math.min(progress.remaining ?? Infinity, saved.settings.budget - progress.seconds);
     if (!this.#paused) {
       this.#status.textContent = `${phase(progress)}, ${duration(left)} left`;
       document.title = `${percent(fraction, 0)} · ${TITLE}`;
@@ -154,7 +155,7 @@ export class RunView {
     const tenth = Math.floor(fraction * ANNOUNCED);
     if (tenth > this.#announced) {
       this.#announced = tenth;
-      announce(`${percent(tenth / ANNOUNCED, 0)} done, ${duration(left)} left.`);
+      announce(choosing ? "Choosing what to keep." : `${percent(tenth / ANNOUNCED, 0)} done, ${duration(left)} left.`);
     }
   }
 
@@ -163,7 +164,7 @@ export class RunView {
     const facts: [string, string][] = [
       ["Engine", engineText(engine)],
       ["Time", `${duration(seconds)} of ${duration(saved.settings.budget)}`],
-      ["Iteration", progress.phase === "distill" ? count(progress.done) : "not yet"],
+      ["Iteration", progress.phase === "distill" ? count(progress.done) : losses ? count(losses.unit) : "not yet"],
       ["Rate", `${figure(unitsPerSecond)} updates/s`],
       ["Loss", losses ? lossText(losses) : this.#factText("Loss")],
       ["Networks", pool ? `${percent(pool.done / Math.max(1, pool.total), 0)} trained` : "trained"],
@@ -247,6 +248,9 @@ export class RunView {
 function phase({ phase: name, pool }: Progress): string {
   if (name === "pool") {
     return "Training networks to look through";
+  }
+  if (name === "choose") {
+    return "Choosing what to keep";
   }
   return pool && pool.done < pool.total ? "Distilling, and training networks" : "Distilling";
 }

@@ -130,6 +130,7 @@ export class ActiveRun {
 
 /** How much of a run is done: of its time or of its iterations, whichever is nearer to the end. */
 export function reached(progress: Progress, { settings }: SavedRun): number {
+  if (progress.phase === "choose") return 1;
   const iterations = progress.phase === "distill" ? progress.done / Math.max(1, progress.total) : 0;
   return Math.min(1, Math.max(iterations, progress.seconds / settings.budget));
 }

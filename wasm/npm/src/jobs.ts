@@ -75,8 +75,8 @@ class Distilling {
   /** What the losses are called. */
   readonly #names: string[];
   #losses: LossPoint | undefined;
-  /** Iterations done, and the second, when distillation began. */
-  #begun: { done: number; seconds: number } | undefined;
+  /** Work done, and the second, when distilling or choosing began. */
+  #begun: { phase: Unit["phase"]; done: number; seconds: number } | undefined;
 
   constructor(
     private readonly run: DistillRun,
@@ -100,7 +100,7 @@ class Distilling {
       this.#report(unit);
       this.#changed ||= unit.updated || unit.moved;
       if (this.#changed) await this.#preview();
-      if (this.request.timeBudget !== undefined && unit.losses && this.#seconds() >= this.request.timeBudget) break;
+      if (this.request.timeBudget !== undefined && unit.losses && this.#seconds() >= this.request.timeBudget) this.run.stop();
       await this.#checkpoint();
     }
   }
@@ -132,10 +132,11 @@ class Distilling {
   }
 
   #remaining(unit: Unit, seconds: number): number | undefined {
-    const budget = this.request.timeBudget === undefined ? [] : [Math.max(0, this.request.timeBudget - seconds)];
-    const estimates = budget;
-    if (unit.phase === "distill") {
-      this.#begun ??= { done: unit.done, seconds };
+    const estimates: number[] = [];
+    // The choice comes after the time that was given.
+    if (this.request.timeBudget !== undefined && unit.phase !== "choose") estimates.push(Math.max(0, this.request.timeBudget - seconds));
+    if (unit.phase !== "pool") {
+      if (this.#begun?.phase !== unit.phase) this.#begun = { phase: unit.phase, done: unit.done, seconds };
       const done = unit.done - this.#begun.done;
       if (done > 0) estimates.push(((seconds - this.#begun.seconds) / done) * (unit.total - unit.done));
     }

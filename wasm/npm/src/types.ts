@@ -56,7 +56,7 @@ export interface DistillOptions extends WatchOptions {
   iterations?: number;
   /** An integer from 0 to 2^53. Default: drawn at random; the result tells it. */
   seed?: number;
-  /** Seconds of work after which the run ends with what it has. */
+  /** Seconds of work after which the run makes no more iterations, and chooses what it keeps of what it has. */
   timeBudget?: number;
   /** "auto", the default: WebGPU where there is an adapter that the run fits on, else CPU. */
   engine?: EngineName;
@@ -96,8 +96,9 @@ export interface LossPoint {
 }
 
 export interface Progress {
-  phase: "pool" | "distill";
-  /** Batches of the pool, or iterations. */
+  /** `choose`: judging, on training images that are held out, whether the images are better than what they started from. */
+  phase: "pool" | "distill" | "choose";
+  /** Batches of the pool, iterations, or batches of the choice. */
   done: number;
   total: number;
   /** Of a pool that is trained alongside. */
