@@ -224,3 +224,20 @@ impl Distillation {
         }
     }
 }
+
+#[cfg(all(test, feature = "toml"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_is_kept_and_of_equal_ones_what_the_run_came_to() {
+        let averaged = Recipe::default().with("canvas.averaging=0.2").unwrap();
+        let kept =
+            |recipe: &Recipe, judged: &[f64]| Choice::by(Candidate::of(recipe), judged, 60).map(|made| made.kept);
+        assert_eq!(kept(&averaged, &[0.5, 0.5, 0.5]), Some(Candidate::Result));
+        assert_eq!(kept(&averaged, &[0.4, 0.5, 0.5]), Some(Candidate::Last));
+        assert_eq!(kept(&averaged, &[0.4, 0.4, 0.5]), Some(Candidate::Start));
+        assert_eq!(kept(&averaged, &[0.4, 0.4]), None, "one is not judged");
+        assert_eq!(kept(&Recipe::default(), &[0.0, 0.0]), Some(Candidate::Result));
+    }
+}
