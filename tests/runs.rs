@@ -462,7 +462,7 @@ fn progress(run: &mut Distillation) -> Vec<Progress> {
 #[test]
 fn what_distilling_spoils_is_not_kept() {
     let data = halves();
-    let recipe = choosing(&["canvas.lr=50", "evaluation.epochs=60"]);
+    let recipe = choosing(&["canvas.lr=50", "canvas.averaging=0.0", "evaluation.epochs=60"]);
     let mut run = Distillation::new(recipe.clone(), &data, engine()).expect("the recipe fits");
     let set = finish(&mut run);
     let choice = run.choice().expect("it is made");

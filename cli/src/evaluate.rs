@@ -193,33 +193,38 @@ impl Judge<'_> {
         };
         let random = self.accuracy("random real", &baselines.random())?;
         let initial = baselines.initial.as_ref().map(|set| self.accuracy("initialisation", &set.into())).transpose()?;
-        let whole = self.accuracy("whole set", &baselines.whole())?;
+        let whole = self.accuracy_of_whole("whole set", &baselines.whole())?;
         Ok(Accuracies { distilled, random: Some(random), initial, whole: Some(whole) })
     }
 
     /// The accuracy of networks trained on one set, which progress is told of under this title.
     pub fn accuracy(&self, title: impl Into<String>, set: &TrainingSet) -> Result<Figure> {
-        let title = title.into();
+        self.accuracy_by(self.repeats, title.into(), set)
+    }
+
+    /// As [`Judge::accuracy`] of all real images: by no more networks than the protocol trains on so many.
+    pub fn accuracy_of_whole(&self, title: impl Into<String>, set: &TrainingSet) -> Result<Figure> {
+        self.accuracy_by(self.repeats.min(self.protocol.most_on_whole), title.into(), set)
+    }
+
+    fn accuracy_by(&self, repeats: usize, title: String, set: &TrainingSet) -> Result<Figure> {
+        let begin = || Evaluation::new(&self.protocol, set, self.test, repeats, self.seed, Arc::clone(&self.engine));
         let Some((measured, every)) = &self.measured else {
-            return self.figure(title, self.begin(set)?, Duration::MAX, |_| Ok(()));
+            return self.figure(title, begin()?, Duration::MAX, |_| Ok(()));
         };
         let key = key(&self.protocol, set, self.test, self.seed, self.engine.name());
-        if let Some(each) = measured.known(&key, self.repeats) {
+        if let Some(each) = measured.known(&key, repeats) {
             let figure = Figure::from(&Accuracy::of(each));
             self.console.note(format!("{title}: accuracy {figure}, as measured before"));
             return Ok(figure);
         }
-        let mut evaluation = self.begin(set)?;
+        let mut evaluation = begin()?;
         // One of something else, or a damaged one, is of no use, and costs only time.
         let _ = measured.state().newest(|state| evaluation.resume(&key, state));
         self.figure(title, evaluation, *every, |evaluation| match evaluation.is_complete() {
             true => measured.keep(&key, &evaluation.accuracy().each),
             false => measured.state().save(&block_on(evaluation.checkpoint(&key))?),
         })
-    }
-
-    fn begin(&self, set: &TrainingSet) -> LibraryResult<Evaluation> {
-        Evaluation::new(&self.protocol, set, self.test, self.repeats, self.seed, Arc::clone(&self.engine))
     }
 
     /// Brings an evaluation to its end, and `keep`s it so often, when it is interrupted, and when it is complete.

@@ -121,15 +121,25 @@ impl Accuracies {
             Labels::Hard => ("", ""),
             Labels::Soft => (", soft labels", ", hard labels"),
         };
+        let fewer = self.whole.map(|figure| if_fewer(figure, self.distilled.repeats)).unwrap_or_default();
         let rows = [
             (format!("  distilled, {per_class} a class{own}"), Some(self.distilled)),
             (format!("  random real, {per_class} a class{others}"), self.random),
             (format!("  un-optimised initialisation{others}"), self.initial),
-            (format!("  whole set, {whole} images"), self.whole),
+            (format!("  whole set, {whole} images{fewer}"), self.whole),
         ];
         let rows: Vec<(String, String)> =
             rows.into_iter().filter_map(|(label, figure)| Some((label, figure?.to_string()))).collect();
         format!("{}\n{}", heading(*test, protocol, self.distilled.repeats), format::table(&rows))
+    }
+}
+
+/// What stands beside the name of a set that is judged by fewer networks than the others.
+pub fn if_fewer(figure: Figure, repeats: usize) -> String {
+    match figure.repeats {
+        1 if repeats > 1 => " (1 network)".into(),
+        fewer if fewer < repeats => format!(" ({fewer} networks)"),
+        _ => String::new(),
     }
 }
 

@@ -214,7 +214,7 @@ fn what_is_kept_is_told() {
     let run = |out, more: &[&str]| {
         place.attar(&[&["distill", "many", "--no-evaluate", "--seed=7", "--out", out], TINY, more].concat()).well()
     };
-    let burnt = run("burnt", &["--set=canvas.lr=1e9", "--set=evaluation.epochs=60"]);
+    let burnt = run("burnt", &["--set=canvas.lr=1e9", "--set=canvas.averaging=0.0", "--set=evaluation.epochs=60"]);
     let choice = place.json("burnt/result.json")["choice"].clone();
     assert_eq!(keys(&choice), ["images", "kept", "result", "start"]);
     assert_eq!((&choice["images"], &choice["kept"]), (&54.into(), &"start".into()), "{choice}");

@@ -22,8 +22,8 @@ use crate::{
 /// | `quick` | ConvNet, width 32 | AdamW 3e-3, decay .01 | half a cosine | 300 | 64 | as `ncfm`, but what does not keep the class |
 ///
 /// No network takes more than [`Protocol::most_steps`] batches (20,000, 40,000 and 400), but at least
-/// [`Protocol::fewest_epochs`] epochs (5, 5 and 16): a set that is larger than the epochs were meant for is trained for
-/// fewer.
+/// [`Protocol::fewest_epochs`] epochs (5, 5 and 14): a set that is larger than the epochs were meant for is trained for
+/// fewer. Under `quick` a whole real set is judged by one network ([`Protocol::most_on_whole`]).
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Protocol {
     /// The name printed beside every accuracy.
@@ -38,6 +38,8 @@ pub struct Protocol {
     pub most_steps: usize,
     /// The fewest epochs that any set is trained for.
     pub fewest_epochs: usize,
+    /// The most networks that are trained on a whole real set, which takes longest and whose networks differ least.
+    pub most_on_whole: usize,
     /// Images that pass through a network at once. By rounding, an accuracy depends on it too.
     pub micro_batch: MicroBatch,
 }
@@ -85,7 +87,7 @@ impl Protocol {
             "ncfm" => (128, 2000, 40_000, 5, ncfm),
             Protocol::QUICK => {
                 let quick = TrainingRecipe { batch: 64, lr: 3e-3, schedule: Schedule::Cosine, ..ncfm };
-                (32, 300, 400, 16, quick)
+                (32, 300, 400, 14, quick)
             }
             _ => {
                 let names = Protocol::NAMES.join(", ");
@@ -94,7 +96,17 @@ impl Protocol {
         };
         let network = NetworkChoice::convnet(width);
         let micro_batch = MicroBatch::Automatic;
-        Ok(Protocol { name: name.into(), network, training, epochs, most_steps, fewest_epochs, micro_batch })
+        let most_on_whole = if name == Protocol::QUICK { 1 } else { usize::MAX };
+        Ok(Protocol {
+            name: name.into(),
+            network,
+            training,
+            epochs,
+            most_steps,
+            fewest_epochs,
+            most_on_whole,
+            micro_batch,
+        })
     }
 
     /// The protocol that a recipe asks for; what differs from the named one stands in its name. `quick` leaves out of its

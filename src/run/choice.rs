@@ -13,7 +13,7 @@ use crate::{
     evaluate::{Evaluation, Protocol, TrainingSet},
     method::Stage,
     pool::{image_size, network_for},
-    recipe::Recipe,
+    recipe::{EvaluationRecipe, Recipe},
     settings::Settings,
 };
 
@@ -127,7 +127,7 @@ impl Choosing {
         let protocol = if recipe.evaluation.protocol == PROTOCOL {
             Protocol::of(recipe)?
         } else {
-            Protocol { micro_batch: recipe.micro_batch, ..Protocol::named(PROTOCOL)? }
+            Protocol::of(&Recipe { evaluation: EvaluationRecipe::named(PROTOCOL, 1), ..recipe.clone() })?
         };
         network_for(protocol.network.architecture(image_size(data))?, data)?;
         let held_out = data.select(rows)?;
@@ -238,6 +238,7 @@ mod tests {
         assert_eq!(kept(&averaged, &[0.4, 0.5, 0.5]), Some(Candidate::Last));
         assert_eq!(kept(&averaged, &[0.4, 0.4, 0.5]), Some(Candidate::Start));
         assert_eq!(kept(&averaged, &[0.4, 0.4]), None, "one is not judged");
-        assert_eq!(kept(&Recipe::default(), &[0.0, 0.0]), Some(Candidate::Result));
+        let last = averaged.with("canvas.averaging=0.0").unwrap();
+        assert_eq!(kept(&last, &[0.0, 0.0]), Some(Candidate::Result));
     }
 }

@@ -164,7 +164,8 @@ impl Comparison<'_> {
                 random.push(real(&format!("{} random real", images.len()), images)?);
             }
             let start = Instant::now();
-            of_whole = beside.whole.map(|images| real("whole set", images)).transpose()?;
+            let set = beside.whole.map(|images| TrainingSet::real(images, &beside.normalisation));
+            of_whole = set.map(|set| judge.accuracy_of_whole(label("whole set"), &set)).transpose()?;
             if let (Some(report), Some(figure)) = (whole, of_whole) {
                 report.accuracy.push(figure);
                 report.seconds += start.elapsed().as_secs_f64();

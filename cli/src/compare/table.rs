@@ -5,7 +5,7 @@ use attar::recipe::Labels;
 use super::report::{CompareReport, JudgedBy, Judgement, SetReport};
 use crate::{
     format,
-    report::{Figure, heading},
+    report::{Figure, heading, if_fewer},
 };
 
 /// What stands above each column, and whether its cells are numbers.
@@ -96,7 +96,7 @@ fn lines_of_whole(report: &CompareReport) -> Vec<[String; 12]> {
     let line = |(at, (figure, judged)): (usize, (&Figure, &JudgedBy))| {
         let once = |text: String| if at == 0 { text } else { String::new() };
         let mut cells: [String; 12] = Default::default();
-        cells[0] = once("whole set".into());
+        cells[0] = once(format!("whole set{}", if_fewer(*figure, report.repeats)));
         cells[2] = once(whole.images.to_string());
         cells[4] = network(report, &judged.network);
         cells[5] = figure.to_string();
