@@ -1,12 +1,15 @@
-//! Every method at several numbers of images per class, judged alike, as one Markdown table: accuracy on the test
-//! images (mean over seeds, largest distance from it), seconds to distil with the pool, bytes of the file.
+//! Every method at several numbers of images per class, judged alike, as a Markdown table for each source and kind of
+//! network: accuracy on the test images (mean over seeds, largest distance from it), seconds to distil with the pool, bytes
+//! of the file.
 //!
 //! ```sh
 //! cargo bench -p attar-cli --bench methods                                # the table of docs/methods.md, for hours
-//! cargo bench -p attar-cli --bench methods -- ipc=10 seeds=1 methods=dm,random:labels=soft source=path/to/folder
+//! cargo bench -p attar-cli --bench methods -- ipc=10 seeds=1 methods=dm,random:labels=soft
+//! cargo bench -p attar-cli --bench methods -- sources=fashion-mini,digits.npz,cifar-10-binary.tar.gz \
+//!     methods=ncfm:iterations=0,herding,ncfm networks=convnet,convnet-gn,convnet-ln,convnet-bn,mlp,resnet18-bn:16
 //! ```
 //!
-//! A method may bring settings, after colons. Every run has a folder under `out/methods`, or `out=DIR`; those that are
+//! A method may bring settings, after colons; without iterations it is what it starts from. Every run has a folder under `out/methods`, or `out=DIR`; those that are
 //! there already are not made again, so that an interrupted table goes on.
 
 use std::{
@@ -23,7 +26,9 @@ const DEFAULT_METHODS: &str = "ncfm,dm,mmd,idm,dc,dsa,idc,rded,random:labels=sof
 
 /// What is to be measured.
 struct Plan {
-    source: String,
+    sources: Vec<String>,
+    /// The networks that judge.
+    networks: Vec<String>,
     methods: Vec<String>,
     images_per_class: Vec<String>,
     seeds: Vec<String>,
@@ -38,16 +43,17 @@ struct Cell {
     bytes: f64,
 }
 
-/// All sets of one number of images per class and one seed, and the accuracy of the whole set.
+/// All sets of one source, number of images per class and seed, and the accuracy of the whole source.
 struct Block {
-    cells: Vec<Cell>,
-    whole: f64,
+    /// Network by network, method by method.
+    cells: Vec<Vec<Cell>>,
+    whole: Vec<f64>,
 }
 
 fn main() -> ExitCode {
-    match Plan::from_arguments().and_then(|plan| plan.table()) {
-        Ok(table) => {
-            println!("{table}");
+    match Plan::from_arguments().and_then(|plan| plan.tables()) {
+        Ok(tables) => {
+            println!("{tables}");
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -60,7 +66,8 @@ fn main() -> ExitCode {
 impl Plan {
     fn from_arguments() -> Result<Plan> {
         let mut plan = Plan {
-            source: "fashion-mini".into(),
+            sources: split("fashion-mini"),
+            networks: split("convnet"),
             methods: split(DEFAULT_METHODS),
             images_per_class: split("1,10,50"),
             seeds: split("1,2,3"),
@@ -70,29 +77,46 @@ impl Plan {
         for argument in env::args().skip(1).filter(|argument| !argument.starts_with('-')) {
             let (key, value) = argument.split_once('=').ok_or(format!("`{argument}` is no key=value"))?;
             match key {
-                "source" => plan.source = value.into(),
+                "sources" => plan.sources = split(value),
+                "networks" => plan.networks = split(value),
                 "methods" => plan.methods = split(value),
                 "ipc" => plan.images_per_class = split(value),
                 "seeds" => plan.seeds = split(value),
                 "out" => plan.out = value.into(),
-                _ => return Err(format!("there is no `{key}`: source, methods, ipc, seeds or out")),
+                _ => return Err(format!("there is no `{key}`: sources, networks, methods, ipc, seeds or out")),
             }
         }
         Ok(plan)
     }
 
-    fn table(&self) -> Result<String> {
-        let mut columns = Vec::new();
-        for ipc in &self.images_per_class {
-            let blocks: Result<Vec<Block>> = self.seeds.iter().map(|seed| self.block(ipc, seed)).collect();
-            columns.push(blocks?);
+    /// A table for each source and network, under their names where there are several.
+    fn tables(&self) -> Result<String> {
+        let mut tables = Vec::new();
+        for source in &self.sources {
+            let mut columns = Vec::new();
+            for ipc in &self.images_per_class {
+                let block = |seed| self.block(source, ipc, seed);
+                columns.push(self.seeds.iter().map(block).collect::<Result<Vec<Block>>>()?);
+            }
+            for (at, network) in self.networks.iter().enumerate() {
+                let name = format!("{}, {network}", short(source));
+                let named = self.sources.len() * self.networks.len() > 1;
+                tables.push(if named { format!("{name}\n\n") } else { String::new() } + &self.table(&columns, at));
+            }
         }
+        Ok(tables.join("\n\n"))
+    }
+
+    /// The table of what network number `network` says of these sets, column by column and seed by seed.
+    fn table(&self, columns: &[Vec<Block>], network: usize) -> String {
         let heading: String = self.images_per_class.iter().map(|ipc| format!(" {ipc} a class | s | bytes |")).collect();
         let rule = "---|".repeat(1 + 3 * columns.len());
         let mut lines = vec![format!("| |{heading}"), format!("|{rule}")];
         for (at, method) in self.methods.iter().enumerate() {
             let cell = |blocks: &Vec<Block>| {
-                let of = |field: fn(&Cell) -> f64| blocks.iter().map(|b| field(&b.cells[at])).collect::<Vec<f64>>();
+                let of = |field: fn(&Cell) -> f64| -> Vec<f64> {
+                    blocks.iter().map(|block| field(&block.cells[network][at])).collect()
+                };
                 let (seconds, bytes) = (mean(&of(|cell| cell.seconds)), mean(&of(|cell| cell.bytes)));
                 format!(" {} | {seconds:.0} | {:.1} kB |", accuracy(&of(|cell| cell.accuracy)), bytes / 1000.0)
             };
@@ -103,21 +127,25 @@ impl Plan {
                 |blocks: &Vec<Block>| format!(" {} | | |", accuracy(&blocks.iter().map(of).collect::<Vec<f64>>()));
             format!("| {name} |{}", columns.iter().map(cell).collect::<String>())
         };
-        lines.push(beside("as many random real images", &|block| block.cells[0].random));
-        lines.push(beside("the whole set", &|block| block.whole));
-        Ok(lines.join("\n"))
+        lines.push(beside("as many random real images", &|block| block.cells[network][0].random));
+        lines.push(beside("the whole set", &|block| block.whole[network]));
+        lines.join("\n")
     }
 
     /// Makes what is missing of the sets, and judges them together.
-    fn block(&self, ipc: &str, seed: &str) -> Result<Block> {
-        let folders: Result<Vec<PathBuf>> = self.methods.iter().map(|method| self.distil(method, ipc, seed)).collect();
-        let folders: Vec<String> = folders?.iter().map(|folder| folder.display().to_string()).collect();
-        let mut line = vec!["compare", "--json", "-q", "--seed", seed, "--test", &self.source, "--train", &self.source];
+    fn block(&self, source: &str, ipc: &str, seed: &str) -> Result<Block> {
+        let folders = self.methods.iter().map(|method| self.distil(source, method, ipc, seed));
+        let folders: Vec<String> =
+            folders.map(|folder| Ok(folder?.display().to_string())).collect::<Result<Vec<String>>>()?;
+        let networks = self.networks.join(",");
+        let mut line = vec!["compare", "--json", "-q", "--seed", seed, "--test", source, "--train", source];
+        line.extend(["--networks", &networks]);
         line.extend(folders.iter().map(String::as_str));
         let report: Value = serde_json::from_str(&attar(&line)?).map_err(|error| error.to_string())?;
         let number = |value: &Value| value.as_f64().ok_or("a figure is missing");
-        let cell = |set: &Value| -> Result<Cell> {
-            let judged = &set["results"][0];
+        let sets = report["sets"].as_array().ok_or("no sets")?;
+        let cell = |set: &Value, network: usize| -> Result<Cell> {
+            let judged = &set["results"][network];
             Ok(Cell {
                 accuracy: number(&judged["accuracy"]["mean"])?,
                 random: number(&judged["random"]["mean"])?,
@@ -125,16 +153,18 @@ impl Plan {
                 bytes: number(&set["bytes"])?,
             })
         };
-        let sets = report["sets"].as_array().ok_or("no sets")?;
+        let cells = |network| sets.iter().map(|set| cell(set, network)).collect::<Result<Vec<Cell>>>();
+        let whole = |network: usize| Ok(number(&report["whole"]["accuracy"][network]["mean"])?);
         Ok(Block {
-            cells: sets.iter().map(cell).collect::<Result<_>>()?,
-            whole: number(&report["whole"]["accuracy"][0]["mean"])?,
+            cells: (0..self.networks.len()).map(cells).collect::<Result<_>>()?,
+            whole: (0..self.networks.len()).map(whole).collect::<Result<_>>()?,
         })
     }
 
     /// Makes a set unless it is there, and names its folder.
-    fn distil(&self, method: &str, ipc: &str, seed: &str) -> Result<PathBuf> {
-        let folder = self.out.join(format!("{}-{ipc}-{seed}", method.replace(|c: char| !c.is_alphanumeric(), "-")));
+    fn distil(&self, source: &str, method: &str, ipc: &str, seed: &str) -> Result<PathBuf> {
+        let plain = |text: &str| text.replace(|c: char| !c.is_alphanumeric(), "-");
+        let folder = self.out.join(format!("{}-{}-{ipc}-{seed}", plain(short(source)), plain(method)));
         if folder.join("distilled.attar").exists() {
             return Ok(folder);
         }
@@ -144,10 +174,15 @@ impl Plan {
         let (out, mut parts) = (folder.display().to_string(), method.split(':'));
         let name = parts.next().unwrap_or_default();
         let mut line = vec!["distill", "-q", "--no-evaluate", "--method", name, "--ipc", ipc, "--seed", seed];
-        line.extend(["--out", &out, &self.source]);
+        line.extend(["--out", &out, source]);
         line.extend(parts.flat_map(|setting| ["--set", setting]));
         attar(&line).map(|_| folder)
     }
+}
+
+/// The last part of a path.
+fn short(source: &str) -> &str {
+    source.rsplit('/').next().unwrap_or(source)
 }
 
 /// What the command prints.
