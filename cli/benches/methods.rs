@@ -95,7 +95,7 @@ impl Plan {
         for source in &self.sources {
             let mut columns = Vec::new();
             for ipc in &self.images_per_class {
-                let block = |seed| self.block(source, ipc, seed);
+                let block = |seed: &String| self.block(source, ipc, seed);
                 columns.push(self.seeds.iter().map(block).collect::<Result<Vec<Block>>>()?);
             }
             for (at, network) in self.networks.iter().enumerate() {

@@ -152,15 +152,15 @@ fn mirroring_is_told_or_that_of_the_sets() {
     let place = Place::with_toy();
     place.distill(&["--mirror=no", "--out=x", "--seed=7", "--no-evaluate"]).well();
     place.distill(&["--mirror=yes", "--out=y", "--seed=7", "--no-evaluate"]).well();
-    let evaluate = |set: &str, more: &[&str]| {
-        place.attar(&[&["evaluate", set, ENGINE, "--test=toy", "--json"], more].concat())
-    };
+    let evaluate =
+        |set: &str, more: &[&str]| place.attar(&[&["evaluate", set, ENGINE, "--test=toy", "--json"], more].concat());
     let protocol = |ran: common::Ran| ran.well().json()["protocol"].as_str().expect("a name").to_owned();
     assert_eq!(protocol(evaluate("x", &[])), "quick, no flip, width 8, epochs 4");
     assert_eq!(protocol(evaluate("x", &["--mirror=yes"])), "quick, width 8, epochs 4");
     assert_eq!(protocol(evaluate("y", &[])), "quick, width 8, epochs 4");
     evaluate("x", &["--mirror=no", "--protocol=ncfm"]).fails(2, &["as published", "leave --mirror out"]);
-    let both = |more: &[&str]| protocol(place.attar(&[&["compare", "x", "y", ENGINE, "--test=toy", "--json"], more].concat()));
+    let both =
+        |more: &[&str]| protocol(place.attar(&[&["compare", "x", "y", ENGINE, "--test=toy", "--json"], more].concat()));
     assert_eq!(both(&[]), "quick, no flip, width 8, epochs 4", "what one set refuses is refused for all");
     assert_eq!(both(&["--mirror=yes"]), "quick, width 8, epochs 4");
 }

@@ -22,7 +22,7 @@ use crate::{
 /// | `quick` | ConvNet, width 32 | AdamW 3e-3, decay .01 | half a cosine | 300 | 64 | as `ncfm`, but what does not keep the class |
 ///
 /// No network takes more than [`Protocol::most_steps`] batches (20,000, 40,000 and 400), but at least
-/// [`Protocol::fewest_epochs`] epochs (5, 5 and 14): a set that is larger than the epochs were meant for is trained for
+/// [`Protocol::fewest_epochs`] epochs (5, 5 and 13): a set that is larger than the epochs were meant for is trained for
 /// fewer. Under `quick` a whole real set is judged by one network ([`Protocol::most_on_whole`]).
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Protocol {
@@ -87,7 +87,7 @@ impl Protocol {
             "ncfm" => (128, 2000, 40_000, 5, ncfm),
             Protocol::QUICK => {
                 let quick = TrainingRecipe { batch: 64, lr: 3e-3, schedule: Schedule::Cosine, ..ncfm };
-                (32, 300, 400, 14, quick)
+                (32, 300, 400, 13, quick)
             }
             _ => {
                 let names = Protocol::NAMES.join(", ");

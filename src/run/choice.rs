@@ -20,6 +20,9 @@ use crate::{
 /// The protocol that judges.
 const PROTOCOL: &str = "quick";
 
+/// The most batches of a network that judges: enough to tell candidates apart, while somebody waits.
+const MOST_STEPS: usize = 300;
+
 /// What an evaluation within a checkpoint of a run is known by: what else it depends on, the run's seal vouches for.
 const KEY: &str = "choice";
 
@@ -81,7 +84,12 @@ impl Choice {
     fn by(candidates: &[Candidate], judged: &[f64], images: usize) -> Option<Choice> {
         let all = || candidates.iter().copied().zip(judged.iter().copied());
         let of = |wanted| all().find(|&(candidate, _)| candidate == wanted).map(|(_, accuracy)| accuracy);
-        let (kept, _) = all().reduce(|best, next| if next.1 > best.1 { next } else { best })?;
+        // Half the standard error of such an accuracy may be chance, and then what the run came to is kept.
+        let ahead = |(candidate, accuracy): (Candidate, f64)| match candidate {
+            Candidate::Result => accuracy + 0.5 * (accuracy * (1.0 - accuracy) / images.max(1) as f64).sqrt(),
+            Candidate::Start | Candidate::Last => accuracy,
+        };
+        let (kept, _) = all().reduce(|best, next| if ahead(next) > ahead(best) { next } else { best })?;
         let complete = judged.len() >= candidates.len();
         let (start, result) = (of(Candidate::Start)?, of(Candidate::Result)?);
         complete.then_some(Choice { kept, start, last: of(Candidate::Last), result, images })
@@ -124,11 +132,12 @@ impl Choosing {
         if rows.is_empty() {
             return Ok(None);
         }
-        let protocol = if recipe.evaluation.protocol == PROTOCOL {
+        let mut protocol = if recipe.evaluation.protocol == PROTOCOL {
             Protocol::of(recipe)?
         } else {
             Protocol::of(&Recipe { evaluation: EvaluationRecipe::named(PROTOCOL, 1), ..recipe.clone() })?
         };
+        protocol.most_steps = protocol.most_steps.min(MOST_STEPS);
         network_for(protocol.network.architecture(image_size(data))?, data)?;
         let held_out = data.select(rows)?;
         Ok(Some(Choosing { protocol, held_out, judged: Vec::new(), current: Current::ToBegin }))
@@ -237,6 +246,7 @@ mod tests {
         assert_eq!(kept(&averaged, &[0.5, 0.5, 0.5]), Some(Candidate::Result));
         assert_eq!(kept(&averaged, &[0.4, 0.5, 0.5]), Some(Candidate::Last));
         assert_eq!(kept(&averaged, &[0.4, 0.4, 0.5]), Some(Candidate::Start));
+        assert_eq!(kept(&averaged, &[0.50, 0.52, 0.51]), Some(Candidate::Result), "one image of 60 is chance");
         assert_eq!(kept(&averaged, &[0.4, 0.4]), None, "one is not judged");
         let last = averaged.with("canvas.averaging=0.0").unwrap();
         assert_eq!(kept(&last, &[0.0, 0.0]), Some(Candidate::Result));
