@@ -9,8 +9,8 @@
 //!     methods=ncfm:iterations=0,herding,ncfm networks=convnet,convnet-gn,convnet-ln,convnet-bn,mlp,resnet18-bn:16
 //! ```
 //!
-//! A method may bring settings, after colons; without iterations it is what it starts from. Every run has a folder under `out/methods`, or `out=DIR`; those that are
-//! there already are not made again, so that an interrupted table goes on.
+//! A method may bring settings, after colons; without iterations it is what it starts from. Every run has a folder under
+//! `out/methods`, or `out=DIR`; those that are there already are not made again, so that an interrupted table goes on.
 
 use std::{
     env, fs,
