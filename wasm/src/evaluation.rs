@@ -4,7 +4,7 @@ use attar::{
     Dataset, Evaluation, Protocol, Recipe,
     data::{Normalisation, container},
     evaluate::TrainingSet,
-    recipe::EvaluationRecipe,
+    recipe::{EvaluationRecipe, InvarianceRecipe},
 };
 use serde::{Deserialize, Serialize};
 use tsify::Tsify;
