@@ -14,7 +14,7 @@ const run = promisify(execFile);
 
 // What a page may download, in kB, gzipped. A little more than is built: functions are ordered by names that hold hashes of
 // paths, so that the same program packs a few hundred bytes better or worse from folder to folder.
-const BUDGETS = { "index.js": 430, "inlined.js": 445 };
+const BUDGETS = { "index.js": 440, "inlined.js": 455 };
 
 const { version } = JSON.parse(await readFile(at("package.json"), "utf8"));
 
