@@ -5,7 +5,8 @@
 use std::path::Path;
 
 use attar::{
-    Accuracy, Dataset, Distilled, Evaluation, Protocol, Recipe, data, engine, evaluate::TrainingSet, rng::Draws, run,
+    Accuracy, Dataset, Distilled, Evaluation, Protocol, Recipe, data, engine, evaluate::TrainingSet, recipe::Factor,
+    rng::Draws, run,
 };
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::{
@@ -26,7 +27,9 @@ fn sets() -> (Distilled, Dataset) {
         &data::Reading::default(),
     );
     let source = source.expect("the embedded sample reads");
-    let set = run::initial(&Recipe::default(), &source.train).expect("ten canvases of four images a class");
+    let mut recipe = Recipe::default();
+    recipe.canvas.factor = Factor::Of(2);
+    let set = run::initial(&recipe, &source.train).expect("ten canvases of four images a class");
     let exported = data::container::write(&set).expect("it can be exported");
     let quarter: Vec<u32> = (0..500).collect();
     (data::container::read(&exported).expect("it reads back"), source.test.select(&quarter).expect("500 of 2000"))
