@@ -4,10 +4,14 @@
 //! changes them on an average. Where the changed ones are told right nearly as often, the change keeps the class: clothes and
 //! photographs may be mirrored, digits and arrows may not.
 
-use serde::{Deserialize, Serialize};
-
 use super::{Dataset, Images, Normalisation};
-use crate::rng::Draws;
+use crate::{
+    nn::{
+        ImageSize,
+        augment::{IDENTITY, Map, Parameters, flipped, rotated},
+    },
+    rng::Draws,
+};
 
 /// The stream of random numbers by which images are chosen.
 const STREAM: u32 = 0x494e_5641;
@@ -32,7 +36,7 @@ const CHANGED: f64 = 0.25;
 const SIGNIFICANT: f64 = 3.0;
 
 /// Which of the changes that augmentation makes keep the class of an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Invariances {
     /// Left and right exchanged.
     pub mirror: bool,
@@ -40,19 +44,6 @@ pub struct Invariances {
     pub rotate: bool,
     /// Another brightness, saturation and contrast.
     pub color: bool,
-}
-
-/// One way of changing an image.
-#[derive(Debug, Clone, Copy)]
-enum Change {
-    None,
-    Mirror,
-    /// By so many degrees.
-    Rotate(f64),
-    /// In deviations of a channel.
-    Brightness(f32),
-    Saturation(f32),
-    Contrast(f32),
 }
 
 impl Dataset {
@@ -96,27 +87,38 @@ impl<'a> Probe<'a> {
             plain: Vec::new(),
             guessed,
         };
-        probe.copies = probe.rows.iter().map(|&row| probe.copy(row, Change::None)).collect();
+        probe.copies = probe.rows.iter().map(|&row| probe.copy(row, &Parameters::NEUTRAL)).collect();
         probe.halves = probe.copies.iter().map(|copy| dot(copy, copy) / 2.0).collect();
-        probe.plain = probe.told(Change::None);
+        probe.plain = probe.told(&Parameters::NEUTRAL);
         probe
     }
 
     fn invariances(&self) -> Invariances {
-        let all = |changes: &[Change], share| changes.iter().all(|&change| self.keeps(change, share));
+        let all = |changes: &[Parameters], share| changes.iter().all(|change| self.keeps(change, share));
+        let plain = Parameters::NEUTRAL;
+        let turned = |degrees: f64| Parameters { map: rotated(degrees.to_radians(), self.size()), ..plain };
+        let light = [
+            Parameters { brightness: -0.25, ..plain },
+            Parameters { brightness: 0.25, ..plain },
+            Parameters { contrast: 0.75, ..plain },
+            Parameters { contrast: 1.25, ..plain },
+        ];
+        let saturations = [0.5, 1.5].map(|saturation| Parameters { saturation, ..plain });
         let gray = self.images.channels() == 1;
-        let saturations = [Change::Saturation(0.5), Change::Saturation(1.5)];
-        let light =
-            [Change::Brightness(-0.25), Change::Brightness(0.25), Change::Contrast(0.75), Change::Contrast(1.25)];
         Invariances {
-            mirror: all(&[Change::Mirror], MIRRORED),
-            rotate: all(&[Change::Rotate(-7.5), Change::Rotate(7.5)], CHANGED),
+            mirror: all(&[Parameters { map: flipped(IDENTITY), ..plain }], MIRRORED),
+            rotate: all(&[turned(-7.5), turned(7.5)], CHANGED),
             color: all(&light, CHANGED) && (gray || all(&saturations, CHANGED)),
         }
     }
 
+    fn size(&self) -> ImageSize {
+        let (channels, height, width) = (self.images.channels(), self.images.height(), self.images.width());
+        ImageSize { channels, height, width }
+    }
+
     /// Whether so large a share of what is told better than by guessing is left, or as much as chance may leave.
-    fn keeps(&self, change: Change, share: f64) -> bool {
+    fn keeps(&self, change: &Parameters, share: f64) -> bool {
         let changed = self.told(change);
         let right = |told: &[bool]| told.iter().filter(|right| **right).count() as f64;
         let (before, after) = (right(&self.plain), right(&changed));
@@ -127,7 +129,7 @@ impl<'a> Probe<'a> {
     }
 
     /// Whether each image that is asked about, so changed, has a nearest neighbour of its class among the others.
-    fn told(&self, change: Change) -> Vec<bool> {
+    fn told(&self, change: &Parameters) -> Vec<bool> {
         let asked = self.rows.len().min(ASKED);
         let told = |own: usize| {
             let copy = self.copy(self.rows[own], change);
@@ -144,35 +146,30 @@ impl<'a> Probe<'a> {
     }
 
     /// The small copy of an image, normalised and changed.
-    fn copy(&self, row: usize, change: Change) -> Vec<f32> {
-        let (height, width) = (self.images.height(), self.images.width());
-        let plane = height * width;
+    fn copy(&self, row: usize, change: &Parameters) -> Vec<f32> {
+        let size = self.size();
         let image = self.images.get(row).unwrap_or_default();
-        let mut copy = Vec::with_capacity(image.len().min(self.images.channels() * SIDE * SIDE));
-        for (channel, pixels) in image.chunks_exact(plane).enumerate() {
+        let mut copy = Vec::with_capacity(image.len().min(size.channels * SIDE * SIDE));
+        for (channel, pixels) in image.chunks_exact(size.height * size.width).enumerate() {
             let (mean, std) = (self.normalisation.mean[channel], self.normalisation.std[channel]);
-            let shrunk = shrunk(pixels, (height, width), change);
-            copy.extend(shrunk.map(|value| (value / 255.0 - mean) / std));
+            copy.extend(shrunk(pixels, size, change.map).map(|value| (value / 255.0 - mean) / std));
         }
-        recolor(&mut copy, self.images.channels(), change);
+        recolor(&mut copy, size.channels, change);
         copy
     }
 }
 
-/// A plane `[h, w]` as at most `SIDE` by `SIDE` means of points, mirrored or turned about its centre.
-fn shrunk(plane: &[u8], (height, width): (usize, usize), change: Change) -> impl Iterator<Item = f32> {
+/// A plane `[h, w]`, read through this map about its centre, as at most `SIDE` by `SIDE` means of points.
+fn shrunk(plane: &[u8], ImageSize { height, width, .. }: ImageSize, map: Map) -> impl Iterator<Item = f32> {
     let (rows, columns) = (height.min(SIDE), width.min(SIDE));
-    let (sin, cos) = if let Change::Rotate(degrees) = change { degrees.to_radians().sin_cos() } else { (0.0, 1.0) };
-    let mirror = if let Change::Mirror = change { -1.0 } else { 1.0 };
-    let place = move |at: usize, points: usize, size: usize| {
-        (at as f64 + 0.5) / points as f64 * size as f64 - size as f64 / 2.0
+    let place = |at: usize, cells: usize, size: usize| {
+        (at as f64 + 0.5) / (cells * POINTS) as f64 * size as f64 - size as f64 / 2.0
     };
+    let inside = |at: f64, size: usize| (at + size as f64 / 2.0).clamp(0.0, size as f64 - 1.0) as usize;
     let read = move |row: usize, column: usize| {
-        let y = place(row, rows * POINTS, height);
-        let x = mirror * place(column, columns * POINTS, width);
-        let (y, x) = (y * cos + x * sin + height as f64 / 2.0, x * cos - y * sin + width as f64 / 2.0);
-        let inside = |at: f64, size: usize| at.clamp(0.0, size as f64 - 1.0) as usize;
-        f32::from(plane[inside(y, height) * width + inside(x, width)])
+        let (y, x) = (place(row, rows, height), place(column, columns, width));
+        let [across, down] = map.map(|[by_x, by_y, shift]| by_x * x + by_y * y + shift);
+        f32::from(plane[inside(down, height) * width + inside(across, width)])
     };
     (0..rows * columns).map(move |cell| {
         let (row, column) = (cell / columns * POINTS, cell % columns * POINTS);
@@ -181,26 +178,20 @@ fn shrunk(plane: &[u8], (height, width): (usize, usize), change: Change) -> impl
     })
 }
 
-/// The changes of colour, on normalised planes, as augmentation makes them.
-fn recolor(copy: &mut [f32], channels: usize, change: Change) {
-    let plane = copy.len() / channels.max(1);
-    match change {
-        Change::Brightness(shift) => copy.iter_mut().for_each(|value| *value += shift),
-        Change::Contrast(factor) => {
-            let mean = copy.iter().sum::<f32>() / copy.len().max(1) as f32;
-            copy.iter_mut().for_each(|value| *value = (*value - mean) * factor + mean);
-        }
-        Change::Saturation(factor) => {
-            for at in 0..plane {
-                let mean = (0..channels).map(|channel| copy[channel * plane + at]).sum::<f32>() / channels as f32;
-                for channel in 0..channels {
-                    let value = &mut copy[channel * plane + at];
-                    *value = (*value - mean) * factor + mean;
-                }
-            }
-        }
-        Change::None | Change::Mirror | Change::Rotate(_) => {}
-    }
+/// Brightness, saturation and contrast of normalised planes `[c, h, w]`, in the order in which augmentation changes them.
+fn recolor(copy: &mut [f32], channels: usize, change: &Parameters) {
+    let [brightness, saturation, contrast] =
+        [change.brightness, change.saturation, change.contrast].map(|value| value as f32);
+    let (all, plane) = (copy.len(), copy.len() / channels.max(1));
+    copy.iter_mut().for_each(|value| *value += brightness);
+    (0..plane).for_each(|pixel| about_mean(copy, (pixel..all).step_by(plane), saturation));
+    about_mean(copy, 0..all, contrast);
+}
+
+/// Scales the distances of the values at these places from their mean.
+fn about_mean(values: &mut [f32], places: impl ExactSizeIterator<Item = usize> + Clone, factor: f32) {
+    let mean = places.clone().map(|at| values[at]).sum::<f32>() / places.len().max(1) as f32;
+    places.for_each(|at| values[at] = (values[at] - mean) * factor + mean);
 }
 
 /// The inner product, in eight sums, which a processor adds up at once.

@@ -147,12 +147,10 @@ impl Protocol {
 
     /// Leaves out of the augmentation what does not keep the class.
     fn leave_out(&mut self, invariance: InvarianceRecipe) {
-        let all = &self.training.augment;
-        let allowed = invariance.allowed(all);
-        for operation in all.names().filter(|name| !allowed.names().any(|other| other == *name)) {
+        for operation in self.training.augment.names().filter(|operation| !invariance.allows(operation)) {
             self.name += &format!(", no {operation}");
         }
-        self.training.augment = allowed;
+        self.training.augment = invariance.allowed(&self.training.augment);
     }
 
     /// This protocol with another network, which then stands in its name. One that is named as its own keeps its width,

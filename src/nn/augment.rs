@@ -48,6 +48,9 @@ enum Operation {
 }
 
 impl Operation {
+    const ALL: [Operation; 6] =
+        [Operation::Color, Operation::Crop, Operation::Cutout, Operation::Flip, Operation::Scale, Operation::Rotate];
+
     fn name(self) -> &'static str {
         match self {
             Operation::Color => "color",
@@ -79,16 +82,11 @@ impl std::str::FromStr for Strategy {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Strategy> {
-        let operation = |name| match name {
-            "color" => Ok(Operation::Color),
-            "crop" => Ok(Operation::Crop),
-            "cutout" => Ok(Operation::Cutout),
-            "flip" => Ok(Operation::Flip),
-            "scale" => Ok(Operation::Scale),
-            "rotate" => Ok(Operation::Rotate),
-            _ => Err(Error::Recipe(format!(
-                "there is no augmentation `{name}`: join some of color, crop, cutout, flip, scale, rotate by `_`"
-            ))),
+        let operation = |name| {
+            Operation::ALL.into_iter().find(|operation| operation.name() == name).ok_or_else(|| {
+                let all = Operation::ALL.map(Operation::name).join(", ");
+                Error::Recipe(format!("there is no augmentation `{name}`: join some of {all} by `_`"))
+            })
         };
         let names = text.split('_').filter(|name| !name.is_empty() && *name != "none");
         Ok(Strategy { operations: names.map(operation).collect::<Result<_>>()? })

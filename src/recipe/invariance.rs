@@ -73,32 +73,34 @@ impl InvarianceRecipe {
         }
     }
 
-    /// The operations that may be made; those of which nothing is known are.
+    /// Whether augmentation may make this operation; one of which nothing is known it may.
+    pub fn allows(self, operation: &str) -> bool {
+        let keeps = match operation {
+            "flip" => self.mirror,
+            "rotate" => self.rotate,
+            "color" => self.color,
+            _ => Keeps::Yes,
+        };
+        keeps != Keeps::No
+    }
+
+    /// The operations that may be made.
     #[must_use]
     pub fn allowed(self, strategy: &Strategy) -> Strategy {
-        strategy.only(|operation| match operation {
-            "flip" => self.mirror != Keeps::No,
-            "rotate" => self.rotate != Keeps::No,
-            "color" => self.color != Keeps::No,
-            _ => true,
-        })
+        strategy.only(|operation| self.allows(operation))
     }
 
     /// What was found against, in words: what augmentation leaves out that was left open in `asked`.
     pub fn notice(self, asked: InvarianceRecipe) -> Option<String> {
         let changes = [
-            (asked.mirror, self.mirror, "mirrored (--mirror yes does)"),
-            (asked.rotate, self.rotate, "turned (--set invariance.rotate=yes does)"),
-            (asked.color, self.color, "recoloured (--set invariance.color=yes does)"),
+            (asked.mirror, self.mirror, "mirrored (--mirror yes does so)"),
+            (asked.rotate, self.rotate, "turned (--set invariance.rotate=yes does so)"),
+            (asked.color, self.color, "recoloured (--set invariance.color=yes does so)"),
         ];
-        let out: Vec<&str> = changes
-            .iter()
-            .filter(|(asked, found, _)| (*asked, *found) == (Keeps::Auto, Keeps::No))
-            .map(|(_, _, words)| *words)
-            .collect();
-        let first =
-            "such a change gives training images the look of other classes, so that augmentation leaves them not";
-        (!out.is_empty()).then(|| format!("{first} {}", out.join(" nor ")))
+        let refused = changes.iter().filter(|(asked, found, _)| (*asked, *found) == (Keeps::Auto, Keeps::No));
+        let words: Vec<&str> = refused.map(|(_, _, words)| *words).collect();
+        let why = "training images so changed look like those of other classes";
+        (!words.is_empty()).then(|| format!("no image is {}: {why}", words.join(" or ")))
     }
 }
 

@@ -17,9 +17,6 @@ use crate::{
     settings::Settings,
 };
 
-/// The protocol that judges.
-const PROTOCOL: &str = "quick";
-
 /// The most batches of a network that judges: enough to tell candidates apart, while somebody waits.
 const MOST_STEPS: usize = 300;
 
@@ -132,11 +129,11 @@ impl Choosing {
         if rows.is_empty() {
             return Ok(None);
         }
-        let mut protocol = if recipe.evaluation.protocol == PROTOCOL {
-            Protocol::of(recipe)?
-        } else {
-            Protocol::of(&Recipe { evaluation: EvaluationRecipe::named(PROTOCOL, 1), ..recipe.clone() })?
+        let evaluation = match recipe.evaluation.protocol == Protocol::QUICK {
+            true => recipe.evaluation.clone(),
+            false => EvaluationRecipe::named(Protocol::QUICK, 1),
         };
+        let mut protocol = Protocol::of(&Recipe { evaluation, ..recipe.clone() })?;
         protocol.most_steps = protocol.most_steps.min(MOST_STEPS);
         network_for(protocol.network.architecture(image_size(data))?, data)?;
         let held_out = data.select(rows)?;

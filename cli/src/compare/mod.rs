@@ -41,6 +41,7 @@ pub fn run(args: &CompareArgs, console: &Console) -> Result<()> {
     }
     let entries = sets::load(&args.files)?;
     let recipe = common_recipe(args, &entries)?;
+    // Before images are read, which takes a while: a mistake in a name.
     networks(args, &recipe, &entries[0].set)?;
     let named: Vec<_> = entries.iter().map(|entry| (entry.path.as_path(), &entry.set)).collect();
     let real = watched(console, &signals, |pulse| {
