@@ -120,6 +120,9 @@ impl Architecture {
         if width == 0 {
             return Err(Error::Recipe("a network of width 0 learns nothing: give it a width".into()));
         }
+        if width > MOST_WIDTH {
+            return Err(Error::Recipe(format!("a network of width {width} is too wide: give at most {MOST_WIDTH}")));
+        }
         if norm == Norm::Group && !width.is_multiple_of(4) {
             let why = "group norm has 4 groups, so the width";
             return Err(Error::Recipe(format!("{why} {width} must be a multiple of 4")));
@@ -129,6 +132,14 @@ impl Architecture {
             return Err(Error::Recipe(format!("{why} {width} must be even")));
         }
         Ok(())
+    }
+
+    /// What to do about a network that has more parameters than a buffer can hold.
+    pub(super) fn too_large(&self, image: ImageSize) -> Error {
+        let (network, ImageSize { height, width, .. }) = (self.in_words(), image);
+        Error::Recipe(format!(
+            "{network}, has too many parameters for images of {height}x{width}: choose a smaller width, or smaller images"
+        ))
     }
 
     /// What to do about images that are too small for it.
@@ -199,6 +210,9 @@ impl NetworkChoice {
         Ok(found)
     }
 }
+
+/// Wider than any network that is trained, and narrow enough to count with.
+const MOST_WIDTH: usize = 1 << 16;
 
 /// What stands after a name for another norm, as in the field's tables (ResNet18BN).
 const NORMS: [(&str, Norm); 4] =

@@ -43,6 +43,8 @@ pub(super) struct Declared {
     pub largest: usize,
     /// Whether a norm is over single values, which makes every image the same.
     pub blind: bool,
+    /// Whether a parameter has more elements than a buffer can hold.
+    pub huge: bool,
 }
 
 /// How the kernels of a convolution start.
@@ -118,8 +120,8 @@ impl<'g, 't> Layers<'g, 't> {
             Start::Uniform => uniform,
             Start::Normal => Init::Normal { deviation: (2.0 / (size * size * outputs) as f64).sqrt() },
         };
-        let kernel = self.param(g, name, "weight", [outputs, channels, size, size], init);
-        let bias = bias.then(|| self.param(g, name, "bias", [outputs], uniform).reshape([1, outputs, 1, 1]));
+        let kernel = self.param(g, name, "weight", &[outputs, channels, size, size], init);
+        let bias = bias.then(|| self.param(g, name, "bias", &[outputs], uniform).reshape([1, outputs, 1, 1]));
         let y = x.conv2d(kernel, Conv { stride: stride as u32, padding: padding as u32, groups: 1 });
         self.sees(y);
         bias.map_or(y, |bias| y + bias)
@@ -131,19 +133,20 @@ impl<'g, 't> Layers<'g, 't> {
         self.sees(x);
         let (g, inputs) = (x.graph(), x.dim(1));
         let init = Init::uniform(inputs);
-        let weight = self.param(g, name, "weight", [outputs, inputs], init);
-        x.matmul_t(false, weight, true) + self.param(g, name, "bias", [outputs], init)
+        let weight = self.param(g, name, "weight", &[outputs, inputs], init);
+        x.matmul_t(false, weight, true) + self.param(g, name, "bias", &[outputs], init)
     }
 
     /// `y [n, c, h, w]` normalised with biased variance over two passes, then times a scale plus an offset, both learned.
     #[track_caller]
     pub fn norm(&mut self, y: Tensor<'g>, name: &str, norm: Norm) -> Tensor<'g> {
         let (g, [c, h, w]) = (y.graph(), [1, 2, 3].map(|axis| y.dim(axis)));
-        let (shape, own): (Shape, Shape) = match norm {
+        let (own, axes) = match norm {
             Norm::None => return y,
-            Norm::Layer => ([c, h, w].into(), [1, c, h, w].into()),
-            Norm::Instance | Norm::Group | Norm::Batch => ([c].into(), [1, c, 1, 1].into()),
+            Norm::Layer => ([1, c, h, w], 1..4),
+            Norm::Instance | Norm::Group | Norm::Batch => ([1, c, 1, 1], 1..2),
         };
+        let shape = &own[axes];
         let scale = self.param(g, name, "weight", shape, Init::Fill(1.0));
         let offset = self.param(g, name, "bias", shape, Init::Fill(0.0));
         let even = match norm {
@@ -214,11 +217,14 @@ impl<'g, 't> Layers<'g, 't> {
     }
 
     #[track_caller]
-    fn param(&mut self, g: &'g Graph, layer: &str, part: &str, shape: impl Into<Shape>, init: Init) -> Tensor<'g> {
+    fn param(&mut self, g: &'g Graph, layer: &str, part: &str, shape: &[usize], init: Init) -> Tensor<'g> {
         let name = format!("{layer}.{part}");
         match &mut self.source {
             Source::Declared(declared) => {
-                let shape = shape.into();
+                let shape = Shape::try_new(shape).unwrap_or_else(|| {
+                    declared.huge = true;
+                    Shape::SCALAR
+                });
                 declared.params.push(name.clone(), shape, init);
                 g.input(&name, shape)
             }

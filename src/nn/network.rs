@@ -9,6 +9,7 @@ use crate::{
     error::{Error, Result},
     graph::{Graph, Tensor},
     rng::Draws,
+    shape::Shape,
 };
 
 /// How much of a batch's statistics goes into the running ones (PyTorch's default).
@@ -68,7 +69,10 @@ impl Network {
         let last = architecture.features(&mut layers, graph.input("image", image.batch(1)));
         let features = last.dim(1);
         layers.linear(last, architecture.classifier(), classes);
-        let Declared { params, statistics, largest, blind } = layers.declared();
+        let Declared { params, statistics, largest, blind, huge } = layers.declared();
+        if huge || Shape::try_new(&[params.len()]).is_none() {
+            return Err(architecture.too_large(image));
+        }
         if graph.error().is_some() || blind || image.elements() == 0 || features == 0 {
             return Err(architecture.too_small(image));
         }

@@ -168,3 +168,21 @@ fn kernels_start_as_published() {
     let published = 2.0 / (9.0 * 256.0);
     assert!((square / published - 1.0).abs() < 0.01, "{square} instead of {published}");
 }
+
+#[test]
+fn what_no_buffer_holds_is_refused() {
+    let refusal = |name: &str, image, width| {
+        let choice = NetworkChoice { width: Some(width), ..name.parse().expect("a known name") };
+        match Network::new(choice.architecture(image).expect("it has widths"), image, 10) {
+            Err(Error::Recipe(message)) => message,
+            other => panic!("{name} {width}: {other:?}"),
+        }
+    };
+    for name in Architecture::NAMES.into_iter().filter(|name| *name != "lenet").chain(["convnet-ln", "resnet18-bn"]) {
+        for width in [99_999_999_999, usize::MAX] {
+            assert!(refusal(name, square(3, 32), width).contains("too wide: give at most"), "{name}");
+        }
+        assert!(refusal(name, square(3, 32), 1 << 16).contains("has too many parameters"), "{name}");
+    }
+    assert!(refusal("mlp", square(3, 4096), 128).contains("choose a smaller width, or smaller images"));
+}
